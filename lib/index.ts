@@ -1,0 +1,8 @@
+export {
+  ClearDuplicateSessionCookiesError,
+  InvalidClaimsError,
+  SessionError,
+  TokenTheftDetectedError,
+  TryRefreshTokenError,
+  UnauthorisedError
+} from './errors/session-errors.ts'
