@@ -1,3 +1,7 @@
+import type { ClaimValidationError, TokenTheftPayload } from '../../types/errors.d.ts'
+
+export type { ClaimValidationError, TokenTheftPayload } from '../../types/errors.d.ts'
+
 /**
  * What a session check or a refresh can end in, other than a session.
  *
@@ -55,27 +59,18 @@ export class TryRefreshTokenError extends SessionError<'TRY_REFRESH_TOKEN', unde
   }
 }
 
-/** Whose session it was. */
-export interface TokenTheftPayload {
-  readonly sessionHandle: string
-  readonly userId: string
-  readonly recipeUserId: string
-}
-
 /** A refresh token came back after it was rotated away. The session is revoked by then. */
 export class TokenTheftDetectedError extends SessionError<
   'TOKEN_THEFT_DETECTED',
   TokenTheftPayload
 > {
-  constructor(payload: TokenTheftPayload, message = 'token theft detected') {
-    super('TOKEN_THEFT_DETECTED', message, { payload, clearTokens: true })
+  constructor(
+    payload: TokenTheftPayload,
+    message = 'token theft detected',
+    { cause }: { cause?: unknown } = {}
+  ) {
+    super('TOKEN_THEFT_DETECTED', message, { payload, clearTokens: true, cause })
   }
-}
-
-/** A claim validator that did not pass, and why. `reason` goes to the client. */
-export interface ClaimValidationError {
-  readonly id: string
-  readonly reason?: unknown
 }
 
 /** The session is good, but does not satisfy the route's claim validators. */
@@ -83,8 +78,12 @@ export class InvalidClaimsError extends SessionError<
   'INVALID_CLAIMS',
   readonly ClaimValidationError[]
 > {
-  constructor(payload: readonly ClaimValidationError[], message = 'invalid claim') {
-    super('INVALID_CLAIMS', message, { payload, clearTokens: false })
+  constructor(
+    payload: readonly ClaimValidationError[],
+    message = 'invalid claim',
+    { cause }: { cause?: unknown } = {}
+  ) {
+    super('INVALID_CLAIMS', message, { payload, clearTokens: false, cause })
   }
 }
 
@@ -93,7 +92,14 @@ export class ClearDuplicateSessionCookiesError extends SessionError<
   'CLEAR_DUPLICATE_SESSION_COOKIES',
   undefined
 > {
-  constructor(message = 'The request contains multiple session cookies. They are being cleared.') {
-    super('CLEAR_DUPLICATE_SESSION_COOKIES', message, { payload: undefined, clearTokens: false })
+  constructor(
+    message = 'The request contains multiple session cookies. They are being cleared.',
+    { cause }: { cause?: unknown } = {}
+  ) {
+    super('CLEAR_DUPLICATE_SESSION_COOKIES', message, {
+      payload: undefined,
+      clearTokens: false,
+      cause
+    })
   }
 }

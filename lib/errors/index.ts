@@ -1,0 +1,57 @@
+import { errorsPlugin } from './plugin.ts'
+
+export type {
+  ClaimValidationError,
+  ErrorClass,
+  ErrorCodeMap,
+  ErrorForKey,
+  ErrorRenderer,
+  ErrorsOptions,
+  ExceptionHandler,
+  ExceptionInit,
+  ExceptionKey,
+  HandlerContext,
+  HandlerEntry,
+  HandlerResult,
+  HandlerTable,
+  HeaderBag,
+  RenderedBody,
+  RenderInput,
+  RequestPart,
+  SessionErrorHandlers,
+  SessionErrorMap,
+  TokenTheftPayload,
+  ValidationIssue,
+  ValidationOptions
+} from '../../types/errors.d.ts'
+export { OptionsError } from '../options/options-error.ts'
+export {
+  httpExceptionHandler,
+  requestValidationExceptionHandler,
+  serverErrorHandler,
+  sessionErrorHandler,
+  webSocketExceptionHandler
+} from './default-handlers.ts'
+export { DEFERRED, ErrorReply } from './error-reply.ts'
+export { on } from './handler-maps.ts'
+export { HTTPException } from './http-exception.ts'
+export { notFoundHandler } from './not-found.ts'
+export { ExceptionRegistryError } from './registry-error.ts'
+export { renderDetail, renderFastify, renderProblem } from './renderers.ts'
+export {
+  ClearDuplicateSessionCookiesError,
+  InvalidClaimsError,
+  SessionError,
+  TokenTheftDetectedError,
+  TryRefreshTokenError,
+  UnauthorisedError
+} from './session-errors.ts'
+export { StoreUnavailableError } from './store-unavailable-error.ts'
+export { ThrownValueError } from './thrown-value-error.ts'
+export {
+  RequestValidationError,
+  ResponseValidationError,
+  WebSocketRequestValidationError
+} from './validation/validation-error.ts'
+export { WebSocketException } from './websocket-exception.ts'
+export default errorsPlugin

@@ -1,0 +1,51 @@
+/** What was left out of a value that JSON cannot hold, for the log. */
+export type OnUnserializable = () => void
+
+/**
+ * JSON of any value, without ever throwing: an error's detail must not change the error's status.
+ *
+ * What JSON has no form for becomes the nearest thing it has: BigInt a string, Map an object, Set an
+ * array, an Error its message, bytes base64, a cycle `"[Circular]"`, and what throws while it is
+ * read `"[Unserializable]"`.
+ */
+export function stringifyJson(value: unknown, onUnserializable: OnUnserializable = ignore): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  return JSON.stringify(jsonable(value, [], onUnserializable)) ?? 'null'
+}
+
+function ignore(): void {}
+
+function jsonable(
+  value: unknown,
+  ancestors: object[],
+  onUnserializable: OnUnserializable
+): unknown {
+  if (typeof value === 'bigint') return value.toString()
+  if (typeof value !== 'object' || value === null) return value
+  if (ancestors.includes(value)) return '[Circular]'
+  try {
+    return jsonableObject(value, [...ancestors, value], onUnserializable)
+  } catch {
+    onUnserializable()
+    return '[Unserializable]'
+  }
+}
+
+function jsonableObject(
+  value: object,
+  ancestors: object[],
+  onUnserializable: OnUnserializable
+): unknown {
+  const convert = (item: unknown) => jsonable(item, ancestors, onUnserializable)
+  if (ArrayBuffer.isView(value)) {
+    return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')
+  }
+  if ('toJSON' in value && typeof value.toJSON === 'function') return convert(value.toJSON())
+  if (value instanceof Error) return value.message
+  if (Array.isArray(value)) return value.map(convert)
+  if (value instanceof Set) return [...value].map(convert)
+  const entries = value instanceof Map ? value.entries() : Object.entries(value)
+  const copy = Object.create(null)
+  for (const [key, item] of entries) copy[String(key)] = convert(item)
+  return copy
+}

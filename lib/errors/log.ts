@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import type { Failure } from './failure.ts'
+import { type Entry, keyName } from './handler-maps.ts'
+import { SessionError, TokenTheftDetectedError } from './session-errors.ts'
+import { ValidationException } from './validation/validation-error.ts'
+
+type Level = 'error' | 'warn' | 'info' | 'debug'
+
+/** What became of a failure. */
+export interface Outcome {
+  readonly failure: Failure
+  /** The first thing thrown in the request; another than the failure's when a handler threw. */
+  readonly original: unknown
+  /** The handler that answered; `undefined` for a default one. */
+  readonly entry: Entry | undefined
+  readonly status: number
+}
+
+/** Constant, so that no message can forge a line; everything that varies is a field. */
+const texts: Readonly<Record<Level, string>> = {
+  error: 'request failed',
+  warn: 'request refused',
+  info: 'request refused',
+  debug: 'request refused'
+}
+
+const sessionLevels: Readonly<Record<string, Level>> = {
+  UNAUTHORISED: 'debug',
+  TRY_REFRESH_TOKEN: 'debug',
+  TOKEN_THEFT_DETECTED: 'warn',
+  UNKNOWN_ERROR: 'error'
+}
+
+/** Writes the one line an error gets. */
+export function logOutcome(outcome: Outcome, request: FastifyRequest): void {
+  if (request.server.initialConfig.disableRequestLogging === true) return
+  const level = levelOf(outcome)
+  if (!isEnabled(request, level)) return
+  logSafely(request, level, fieldsOf(outcome, request), texts[level])
+}
+
+/** Logs fields that may hold a foreign error. */
+export function logSafely(
+  request: FastifyRequest,
+  level: Level,
+  fields: Record<string, unknown>,
+  text: string
+): void {
+  try {
+    request.log[level](fields, text)
+  } catch {
+    // Pino's serialisers write to the errors they are given, which a frozen one does not allow, and
+    // read what a hostile one does not let them read.
+    request.log[level](text)
+  }
+}
+
+function isEnabled(request: FastifyRequest, level: Level): boolean {
+  const log = request.log as { isLevelEnabled?: (level: string) => boolean }
+  return log.isLevelEnabled?.(level) ?? true
+}
+
+function levelOf({ failure, status }: Outcome): Level {
+  if (failure.sessionType !== undefined) return sessionLevels[failure.sessionType] ?? 'info'
+  if (status >= 500) return 'error'
+  return failure.kind === 'http' && (status === 404 || status === 405) ? 'debug' : 'info'
+}
+
+function fieldsOf(
+  { failure, original, entry, status }: Outcome,
+  request: FastifyRequest
+): Record<string, unknown> {
+  const { error } = failure
+  const handler = entry && keyName(entry.key)
+  if (error instanceof SessionError) return sessionFields(error)
+  if (status >= 500) {
+    const { method, routeOptions } = request
+    const cause = original === error || original === error.cause ? undefined : original
+    return { err: error, original: cause, method, route: routeOptions.url, status, handler }
+  }
+  if (error instanceof ValidationException) return validationFields(error, status)
+  // Without the stack: a client's mistake has no place in our code.
+  const { name, message } = error
+  return { error: { name, message, code: failure.code, cause: causeText(error) }, status, handler }
+}
+
+function causeText({ cause }: Error): string | undefined {
+  return cause === undefined ? undefined : String(cause)
+}
+
+/** Where and what, but no values: they are the client's. */
+function validationFields(error: ValidationException, status: number): Record<string, unknown> {
+  const issues = error.errors()
+  const first = issues.slice(0, 5).map(({ loc, type }) => ({ loc, type }))
+  return { count: issues.length, issues: first, status }
+}
+
+function sessionFields(error: SessionError): Record<string, unknown> {
+  const { type, message } = error
+  if (!(error instanceof TokenTheftDetectedError)) return { type, message }
+  return { type, message, session: digest(error.payload.sessionHandle) }
+}
+
+/** Enough to find the lines of one session, not enough to find the session. */
+function digest(handle: string): string {
+  return createHash('sha256').update(handle).digest('hex').slice(0, 16)
+}

@@ -1,0 +1,86 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { HandlerTable } from '../../types/errors.d.ts'
+import { HandlerMaps } from './handler-maps.ts'
+import { ExceptionTable } from './registry.ts'
+import { type ErrorSettings, resolveSettings } from './settings.ts'
+
+const kScope: unique symbol = Symbol('fastify-supersession.errors')
+
+/** What all scopes below one root registration share. */
+export interface ErrorLayer {
+  /** Set when the app is ready: from then on tables do not change. */
+  frozen: boolean
+}
+
+/**
+ * The error handling of one encapsulation context that has handlers or settings of its own. Contexts
+ * without share their parent's scope through Fastify's prototype chain, at no cost.
+ */
+export class ExceptionScope {
+  readonly layer: ErrorLayer
+  readonly handlers: HandlerMaps = new HandlerMaps()
+  /** `undefined` for a scope that only has handlers. */
+  settings: ErrorSettings | undefined
+  readonly #instance: FastifyInstance
+  readonly #routeTables = new WeakMap<object, ExceptionTable>()
+  #table: ExceptionTable | undefined
+
+  constructor(instance: FastifyInstance, layer: ErrorLayer) {
+    this.#instance = instance
+    this.layer = layer
+  }
+
+  /** Looked up late: a parent may get a scope of its own after its child did. */
+  get parent(): ExceptionScope | undefined {
+    return scopeOf(Object.getPrototypeOf(this.#instance))
+  }
+
+  get table(): ExceptionTable {
+    if (this.#table !== undefined) return this.#table
+    const parent = this.parent?.table
+    const settings = this.settings ?? parent?.settings ?? resolveSettings({})
+    const table = new ExceptionTable(parent, this.handlers, settings)
+    if (this.layer.frozen) this.#table = table
+    return table
+  }
+
+  /** The table of a route with handlers in its `config`, kept as long as that config is. */
+  routeTable(handlers: HandlerTable, owner: FastifyInstance): ExceptionTable {
+    let table = this.#routeTables.get(handlers)
+    if (table === undefined) {
+      const maps = new HandlerMaps()
+      maps.setAll(handlers, owner)
+      table = new ExceptionTable(this.table, maps, this.table.settings)
+      this.#routeTables.set(handlers, table)
+    }
+    return table
+  }
+}
+
+/** The scope an instance belongs to, its own or an inherited one. */
+export function scopeOf(instance: FastifyInstance): ExceptionScope | undefined {
+  return (instance as { [kScope]?: ExceptionScope })[kScope]
+}
+
+/** The scope that is this very instance's, made on first use. */
+export function ownScope(instance: FastifyInstance, layer: ErrorLayer): ExceptionScope {
+  const existing = scopeOf(instance)
+  if (existing !== undefined && Object.hasOwn(instance, kScope)) return existing
+  const scope = new ExceptionScope(instance, layer)
+  instance.decorate(kScope, scope)
+  return scope
+}
+
+/** Whether the plugin is registered for this very instance, a setting-free scope left aside. */
+export function isRegistered(instance: FastifyInstance): boolean {
+  return Object.hasOwn(instance, kScope) && scopeOf(instance)?.settings !== undefined
+}
+
+/** The handlers and settings for a request: its route's, on top of its scope's. */
+export function tableFor(request: FastifyRequest): ExceptionTable {
+  const scope = scopeOf(request.server)
+  if (scope === undefined)
+    return new ExceptionTable(undefined, new HandlerMaps(), resolveSettings({}))
+  const handlers = request.routeOptions.config?.exceptionHandlers
+  return handlers === undefined ? scope.table : scope.routeTable(handlers, request.server)
+}

@@ -1,0 +1,15 @@
+import { resumeStacks, suspendStacks } from './stackless.ts'
+
+/** Stands in for something thrown that is no error: a string, `null`, a plain object. */
+export class ThrownValueError extends Error {
+  /** What was thrown. Not enumerable: it may hold anything, and logs copy enumerable keys. */
+  declare readonly thrown: unknown
+
+  constructor(thrown: unknown) {
+    const limit = suspendStacks()
+    super(`A value of type ${thrown === null ? 'null' : typeof thrown} was thrown`)
+    resumeStacks(limit)
+    this.name = 'ThrownValueError'
+    Object.defineProperty(this, 'thrown', { value: thrown })
+  }
+}

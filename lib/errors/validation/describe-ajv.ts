@@ -1,0 +1,120 @@
+import type { AjvError } from './ajv-error.ts'
+import { type Location, locate } from './input.ts'
+import { type Description, describeUnknown, keywords } from './keywords.ts'
+import type { FailedPart, Problem } from './problem.ts'
+
+/**
+ * How far around an error its relatives are looked for. Ajv lists the errors of a branch right
+ * before the error that sums them up, and a hostile body may cause tens of thousands.
+ */
+const nearby = 200
+
+/** Errors that only sum up others, and the keyword's subschemas whose errors those are. */
+const summaries: Readonly<Record<string, readonly string[]>> = {
+  anyOf: ['anyOf'],
+  oneOf: ['oneOf'],
+  if: ['then', 'else']
+}
+
+/**
+ * What an Ajv error says about the value.
+ *
+ * @returns None for an error that only sums up others; several for one that wraps several.
+ */
+export function describeAjvError(
+  error: AjvError,
+  index: number,
+  errors: readonly AjvError[],
+  part: FailedPart
+): Problem[] {
+  const wrapped = error.params?.['errors']
+  if (error.keyword === 'errorMessage' && Array.isArray(wrapped)) {
+    return wrapped.map((inner: AjvError) => withMessage(describe(inner, part), error.message))
+  }
+  const relatives = errors.slice(Math.max(0, index - nearby), index + nearby)
+  if (isSummary(error, relatives)) return []
+  const problem = describe(error, part)
+  const branch = branchOf(error, relatives)
+  return [branch === undefined ? problem : withBranch(problem, branch)]
+}
+
+function describe(error: AjvError, part: FailedPart): Problem {
+  const { path, value } = locate(part.value, error.instancePath)
+  const description = isEmptyRoot(error, value)
+    ? missingRoot
+    : (keywords[error.keyword]?.(error.params ?? {}, value) ?? describeUnknown(error))
+  const suffix =
+    error.propertyName === undefined ? description.suffix : [error.propertyName, '[key]']
+  const loc: Location = [part.prefix, ...path, ...(suffix ?? [])]
+  return { loc, description, value: valueAt(error, part, value), source: error }
+}
+
+const missingRoot: Description = { type: 'missing', msg: 'Field required' }
+
+/** A body that is not there at all is missing, and not of a wrong type. */
+function isEmptyRoot({ keyword, instancePath }: AjvError, value: unknown): boolean {
+  return keyword === 'type' && instancePath === '' && (value === undefined || value === null)
+}
+
+/** What is echoed for an error: mostly the value itself, but a key for a bad key. */
+function valueAt(error: AjvError, part: FailedPart, value: unknown): unknown {
+  const { keyword, params = {}, propertyName } = error
+  if (propertyName !== undefined) return propertyName
+  if (keyword === 'required' && error.instancePath === '' && part.prefix !== 'body') return null
+  if (keyword === 'additionalProperties') return property(value, params['additionalProperty'])
+  if (keyword === 'unevaluatedProperties') return property(value, params['unevaluatedProperty'])
+  if (keyword === 'uniqueItems') return property(value, params['i'])
+  return value
+}
+
+function property(value: unknown, key: unknown): unknown {
+  return (value as Record<string, unknown>)[String(key)]
+}
+
+function isSummary(error: AjvError, relatives: readonly AjvError[]): boolean {
+  if (error.keyword === 'propertyNames') {
+    const name = error.params?.['propertyName']
+    return relatives.some((relative) => relative.propertyName === name && relative !== error)
+  }
+  const subschemas = summaries[error.keyword]
+  if (subschemas === undefined || Array.isArray(error.params?.['passingSchemas'])) return false
+  return subschemas.some((keyword) => {
+    const prefix = `${parentPath(error)}${keyword}/`
+    return relatives.some((relative) => relative !== error && isBelow(relative, prefix, error))
+  })
+}
+
+/** The number of the `anyOf` or `oneOf` branch that an error comes from, the innermost one. */
+function branchOf(error: AjvError, relatives: readonly AjvError[]): number | undefined {
+  let longest = ''
+  for (const summary of relatives) {
+    if (summary.keyword !== 'anyOf' && summary.keyword !== 'oneOf') continue
+    const prefix = `${summary.schemaPath}/`
+    if (prefix.length > longest.length && isBelow(error, prefix, summary)) longest = prefix
+  }
+  return longest === ''
+    ? undefined
+    : Number.parseInt(String(error.schemaPath).slice(longest.length), 10)
+}
+
+function isBelow(error: AjvError, schemaPrefix: string, summary: AjvError): boolean {
+  return (
+    error.instancePath.startsWith(summary.instancePath) &&
+    error.schemaPath?.startsWith(schemaPrefix) === true
+  )
+}
+
+/** `#/properties/a/if` is `#/properties/a/`. */
+function parentPath({ schemaPath = '' }: AjvError): string {
+  return schemaPath.slice(0, schemaPath.lastIndexOf('/') + 1)
+}
+
+function withBranch(problem: Problem, branch: number): Problem {
+  const { description } = problem
+  return { ...problem, description: { ...description, ctx: { ...description.ctx, branch } } }
+}
+
+function withMessage(problem: Problem, msg: string | undefined): Problem {
+  const { description } = problem
+  return { ...problem, description: { ...description, msg: msg ?? description.msg } }
+}

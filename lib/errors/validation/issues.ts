@@ -1,0 +1,93 @@
+import type { FastifyRequest } from 'fastify'
+import type { ValidationIssue } from '../../../types/errors.d.ts'
+import type { ErrorSettings } from '../settings.ts'
+import { type AjvError, isAjvError } from './ajv-error.ts'
+import { describeAjvError } from './describe-ajv.ts'
+import { describeForeign, describeImitation } from './describe-foreign.ts'
+import { echoedInput } from './input.ts'
+import type { FailedPart, Problem } from './problem.ts'
+
+export interface IssueContext {
+  readonly validation: ErrorSettings['validation']
+  readonly request: FastifyRequest
+}
+
+/** All issues of all parts, in order and without repetitions, cut off at `maxIssues`. */
+export function listIssues(parts: readonly FailedPart[], context: IssueContext): ValidationIssue[] {
+  const { maxIssues } = context.validation
+  const issues = new Map<string, ValidationIssue>()
+  let omitted = 0
+  let omittedFrom: string | undefined
+  for (const part of parts) {
+    const sources = sourcesOf(part.problems)
+    for (const [index, source] of sources.entries()) {
+      if (issues.size >= maxIssues) {
+        omitted += sources.length - index
+        omittedFrom ??= part.prefix
+        break
+      }
+      for (const problem of problemsOf(source, index, sources, part)) {
+        const identity = identityOf(problem)
+        if (!issues.has(identity)) issues.set(identity, toIssue(problem, context))
+      }
+    }
+  }
+  const list = [...issues.values()]
+  return omittedFrom === undefined ? list : [...list, tooMany(omitted, omittedFrom)]
+}
+
+function sourcesOf(problems: unknown): readonly unknown[] {
+  if (Array.isArray(problems)) return problems
+  if (problems instanceof Error && 'details' in problems && Array.isArray(problems.details)) {
+    return problems.details
+  }
+  return [problems]
+}
+
+function problemsOf(
+  source: unknown,
+  index: number,
+  sources: readonly unknown[],
+  part: FailedPart
+): readonly Problem[] {
+  if (!isAjvError(source)) return [describeForeign(source, part)]
+  if (!part.isAjv) return [describeImitation(source, part)]
+  return describeAjvError(source, index, sources as readonly AjvError[], part)
+}
+
+/** Two branches of a union may fail alike in one place; otherwise place and type say it all. */
+function identityOf({ loc, description }: Problem): string {
+  return JSON.stringify([loc, description.type, description.ctx?.['branch']])
+}
+
+function toIssue(problem: Problem, { validation, request }: IssueContext): ValidationIssue {
+  const { loc, description, source } = problem
+  const { type, msg, ctx } = shownDescription(problem, validation)
+  const issue: ValidationIssue = { type, loc: [...loc], msg }
+  const input = echoedInput(problem.value, loc, validation.input)
+  if (input !== undefined) issue.input = input
+  if (ctx !== undefined) issue.ctx = ctx
+  if (validation.messages === 'ajv') {
+    issue.msg = (source as Partial<AjvError>).message ?? description.msg
+  } else if (typeof validation.messages === 'function') {
+    issue.msg = validation.messages(issue, source, request)
+  }
+  return issue
+}
+
+function shownDescription(
+  { description }: Problem,
+  { showPattern }: IssueContext['validation']
+): Problem['description'] {
+  if (showPattern || description.type !== 'string_pattern_mismatch') return description
+  return { type: description.type, msg: 'String should match the required pattern' }
+}
+
+function tooMany(omitted: number, prefix: string): ValidationIssue {
+  return {
+    type: 'too_many_errors',
+    loc: [prefix],
+    msg: `${omitted} more errors omitted`,
+    ctx: { omitted }
+  }
+}

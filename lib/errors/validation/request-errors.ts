@@ -1,0 +1,159 @@
+import type { FastifyRequest } from 'fastify'
+import type { RequestPart, ValidationIssue } from '../../../types/errors.d.ts'
+import type { ErrorSettings } from '../settings.ts'
+import { type IssueContext, listIssues } from './issues.ts'
+import type { FailedPart } from './problem.ts'
+import { RequestValidationError } from './validation-error.ts'
+
+/** The order of FastAPI's lists, with what each part is called there. */
+const parts = [
+  { part: 'params', prefix: 'path', property: 'params' },
+  { part: 'querystring', prefix: 'query', property: 'query' },
+  { part: 'headers', prefix: 'header', property: 'headers' },
+  { part: 'body', prefix: 'body', property: 'body' }
+] as const
+
+type Part = (typeof parts)[number]
+
+/** The order in which Fastify validates; it stops at the first part that fails. */
+const validationOrder: readonly RequestPart[] = ['params', 'body', 'querystring', 'headers']
+
+/** An error of Fastify's validation or of its JSON parser, as it comes out of them. */
+interface RequestFault extends Error {
+  readonly code?: unknown
+  readonly statusCode?: unknown
+  readonly validation?: unknown
+  readonly validationContext?: unknown
+}
+
+/** Turns Fastify's errors about what a client sent into a `RequestValidationError`. */
+export function recogniseRequestError(
+  error: RequestFault,
+  request: FastifyRequest,
+  settings: ErrorSettings
+): RequestValidationError | undefined {
+  if (error.code === 'FST_ERR_CTP_INVALID_JSON_BODY' && settings.compat !== 'fastify') {
+    return unreadableBody(error, request, invalidJson(error))
+  }
+  if (error.code === 'FST_ERR_CTP_EMPTY_JSON_BODY' && settings.compat !== 'fastify') {
+    return unreadableBody(error, request, emptyBody)
+  }
+  const first = parts.find(({ part }) => part === error.validationContext)
+  if (first === undefined || isValidatorFault(error)) return undefined
+  return schemaMismatch(error, first, request, settings)
+}
+
+/** A validator that throws gets 500 from Fastify: its own fault, and not the client's. */
+function isValidatorFault({ statusCode, validation }: RequestFault): boolean {
+  return !Array.isArray(validation) && Number(statusCode) >= 500
+}
+
+function schemaMismatch(
+  error: RequestFault,
+  first: Part,
+  request: FastifyRequest,
+  settings: ErrorSettings
+): RequestValidationError {
+  const failed = new Map<RequestPart, FailedPart>()
+  failed.set(first.part, failedPart(first, error.validation ?? error, request))
+  if (settings.validation.parts === 'all') {
+    const rest = validationOrder.slice(validationOrder.indexOf(first.part) + 1)
+    for (const place of parts) {
+      const problems = rest.includes(place.part) ? validatePart(place, request) : undefined
+      if (problems !== undefined) failed.set(place.part, failedPart(place, problems, request))
+    }
+  }
+  const inOrder = parts.flatMap(({ part }) => failed.get(part) ?? [])
+  const context: IssueContext = { validation: settings.validation, request }
+  return new RequestValidationError({
+    message: error.message,
+    list: () => listIssues(inOrder, context),
+    endpoint: endpointOf(request),
+    cause: error,
+    body: request.body,
+    parts: validationOrder.filter((part) => failed.has(part)),
+    code: String(error.code)
+  })
+}
+
+function failedPart(place: Part, problems: unknown, request: FastifyRequest): FailedPart {
+  const isAjv = isAjvValidator(validatorOf(place.part, request))
+  return { prefix: place.prefix, problems, isAjv, value: request[place.property] }
+}
+
+interface Validator {
+  (data: unknown, context?: object): unknown
+  readonly errors?: unknown
+  /** Ajv's mark; Fastify itself tells its validators by it. */
+  readonly schemaEnv?: unknown
+}
+
+function isAjvValidator(validator: Validator | undefined): boolean {
+  return validator?.schemaEnv !== undefined
+}
+
+function validatorOf(part: RequestPart, request: FastifyRequest): Validator | undefined {
+  const compiled: unknown = request.getValidationFunction(part)
+  if (typeof compiled === 'function') return compiled as Validator
+  // A body schema per media type.
+  const byType = compiled as Readonly<Record<string, Validator>> | null | undefined
+  return byType?.[String(request.mediaType)]
+}
+
+/**
+ * Validates a part that Fastify did not come to, the way it would have.
+ *
+ * @returns What is wrong, or `undefined`; also for a validator that needs time, which is not waited for.
+ */
+function validatePart({ part, property }: Part, request: FastifyRequest): unknown {
+  const validator = validatorOf(part, request)
+  if (validator === undefined) return undefined
+  const data = request[property] ?? null
+  const result = isAjvValidator(validator)
+    ? validator(data, { parentData: request, parentDataProperty: property })
+    : validator(data)
+  if (result instanceof Promise) {
+    result.catch(() => {})
+    return undefined
+  }
+  if (result === false) return validator.errors ?? undefined
+  return (Object(result) as { error?: unknown }).error
+}
+
+const emptyBody: ValidationIssue = {
+  type: 'missing',
+  loc: ['body'],
+  msg: 'Field required',
+  input: null
+}
+
+function invalidJson(error: Error & { readonly offset?: unknown }): ValidationIssue {
+  const { offset, message } = error
+  return {
+    type: 'json_invalid',
+    loc: typeof offset === 'number' ? ['body', offset] : ['body'],
+    msg: 'JSON decode error',
+    input: {},
+    ctx: { error: message }
+  }
+}
+
+function unreadableBody(
+  error: RequestFault,
+  request: FastifyRequest,
+  issue: ValidationIssue
+): RequestValidationError {
+  return new RequestValidationError({
+    message: error.message,
+    list: () => [issue],
+    endpoint: endpointOf(request),
+    cause: error,
+    body: undefined,
+    parts: ['body'],
+    code: String(error.code)
+  })
+}
+
+function endpointOf(request: FastifyRequest): { method: string; url: string } {
+  return { method: request.method, url: request.routeOptions.url ?? '' }
+}

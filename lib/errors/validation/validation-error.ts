@@ -1,0 +1,90 @@
+import type {
+  RequestPart,
+  RequestValidationFailure,
+  ValidationFailure,
+  ValidationIssue
+} from '../../../types/errors.d.ts'
+import { resumeStacks, suspendStacks } from '../stackless.ts'
+
+export interface ValidationErrorInit {
+  readonly message: string
+  /** Called on the first `errors()`: nobody pays for issues that no one reads. */
+  readonly list: () => ValidationIssue[]
+  readonly endpoint?: { readonly method: string; readonly url: string } | undefined
+  readonly cause?: unknown
+}
+
+/** Data that does not satisfy its schema. */
+export abstract class ValidationException extends Error implements ValidationFailure {
+  readonly endpoint: { readonly method: string; readonly url: string } | undefined
+  readonly #list: () => ValidationIssue[]
+  #issues: ValidationIssue[] | undefined
+
+  constructor({ message, list, endpoint, cause }: ValidationErrorInit) {
+    const limit = suspendStacks()
+    super(message, cause === undefined ? undefined : { cause })
+    resumeStacks(limit)
+    this.name = new.target.name
+    this.endpoint = endpoint
+    this.#list = list
+  }
+
+  /** What is wrong, in FastAPI's form. A method and not an array, because loggers copy arrays. */
+  errors(): ValidationIssue[] {
+    this.#issues ??= this.#list()
+    return this.#issues
+  }
+
+  override toString(): string {
+    const lines = this.errors().map(({ loc, msg, type }) => `  ${loc.join('.')}: ${msg} [${type}]`)
+    const where = this.endpoint ? `\n  endpoint: ${this.endpoint.method} ${this.endpoint.url}` : ''
+    return `${this.name}: ${lines.length} validation error(s)\n${lines.join('\n')}${where}`
+  }
+}
+
+/** A request that does not satisfy its route's schema, or whose body could not be read. */
+export class RequestValidationError
+  extends ValidationException
+  implements RequestValidationFailure
+{
+  /** The body as the handlers would have seen it. Not enumerable. */
+  declare readonly body: unknown
+  /** The parts with problems, in Fastify's order. */
+  readonly parts: readonly RequestPart[]
+  /** Fastify's code for what went wrong. */
+  readonly code: string
+
+  constructor(
+    init: ValidationErrorInit & {
+      readonly body: unknown
+      readonly parts: readonly RequestPart[]
+      readonly code?: string
+    }
+  ) {
+    super(init)
+    this.parts = init.parts
+    this.code = init.code ?? 'FST_ERR_VALIDATION'
+    Object.defineProperty(this, 'body', { value: init.body })
+  }
+}
+
+/** A WebSocket route's request that does not satisfy its schema. */
+export class WebSocketRequestValidationError extends ValidationException {
+  readonly parts: readonly RequestPart[]
+
+  constructor(init: ValidationErrorInit & { readonly parts: readonly RequestPart[] }) {
+    super(init)
+    this.parts = init.parts
+  }
+}
+
+/** A reply that does not satisfy its own schema: the server's mistake, and so a 500. */
+export class ResponseValidationError extends ValidationException {
+  /** What should have been sent, where it is known. Not enumerable. */
+  declare readonly body: unknown
+
+  constructor(init: ValidationErrorInit & { readonly body?: unknown }) {
+    super(init)
+    Object.defineProperty(this, 'body', { value: init.body })
+  }
+}

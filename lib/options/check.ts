@@ -1,0 +1,60 @@
+import { OptionsError } from './options-error.ts'
+
+/** Checks one option: gives back the value, typed, or throws an `OptionsError`. */
+export type Check<T> = (value: unknown, option: string) => T
+
+export function oneOf<const T extends string | boolean>(...allowed: readonly T[]): Check<T> {
+  const expected = allowed.map((value) => JSON.stringify(value)).join(' or ')
+  return (value, option) => {
+    const match = allowed.find((candidate) => candidate === value)
+    if (match === undefined) throw new OptionsError(option, expected, value)
+    return match
+  }
+}
+
+export function integerWithin(min: number, max: number): Check<number> {
+  return (value, option) => {
+    if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) {
+      return value
+    }
+    throw new OptionsError(option, `an integer from ${min} to ${max}`, value)
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: parameters are contravariant; only any stands for all functions
+export function functionOf<T extends (...args: any[]) => unknown>(): Check<T> {
+  return (value, option) => {
+    if (typeof value === 'function') return value as T
+    throw new OptionsError(option, 'a function', value)
+  }
+}
+
+/** The first check that accepts; if none does, the error of `expected`. */
+export function anyOf(expected: string, ...checks: readonly Check<unknown>[]): Check<unknown> {
+  return (value, option) => {
+    for (const check of checks) {
+      try {
+        return check(value, option)
+      } catch {}
+    }
+    throw new OptionsError(option, expected, value)
+  }
+}
+
+/** @throws OptionsError for a value that is no plain object, or a name that is none of `known`. */
+export function checkNames(
+  value: unknown,
+  known: Iterable<string>,
+  path = ''
+): asserts value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new OptionsError(path || 'options', 'an object', value)
+  }
+  const names = new Set(known)
+  for (const name of Object.keys(value)) {
+    if (!names.has(name)) {
+      const option = path === '' ? name : `${path}.${name}`
+      throw new OptionsError(option, `one of ${[...names].join(', ')}; there is no such option`)
+    }
+  }
+}
