@@ -71,7 +71,7 @@ test('a forged or foreign access token is 401, without a stack and without a cra
   t.equal((await client.get('/me')).statusCode, 200, 'the real one is still good')
 })
 
-test('a token that says stt 0 is a session, signed as it is by our own key', async (t) => {
+test('an app cannot mark its access tokens as tokens of another kind', async (t) => {
   const { app } = await buildApp(t)
   const client = new Client(app, 'header')
   await client.login('ada', { accessTokenPayload: { stt: 1 } })
