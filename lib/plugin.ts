@@ -58,9 +58,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
     { prefix: settings.appInfo.routeBasePath }
   )
 
-  const stopSweeper = startSweeper(store, settings.clock, (error) =>
-    app.log.error({ err: error }, 'expired sessions could not be deleted')
-  )
+  const stopSweeper = startSweeper(store, { clock: settings.clock, log: app.log })
   app.addHook('onClose', async () => {
     stopSweeper()
     await store.close()

@@ -56,6 +56,7 @@ test('a forged or foreign access token is 401, without a stack and without a cra
     'a payload that is not JSON': `${head}.AAAA.${signature}`,
     'a header that is not JSON': `AAAA.${body}.${signature}`,
     'a header that is null': `${encode(null)}.${body}.${signature}`,
+    'a header that is a number': `${encode(5)}.${body}.${signature}`,
     'no signature': `${head}.${body}.`,
     'two parts': `${head}.${body}`,
     'four parts': `${good}.x`,

@@ -1,6 +1,8 @@
 import { type Test, test } from 'tap'
-import { memoryStore, type SessionStore } from '../../lib/index.ts'
-import { buildApp } from '../builders/app.ts'
+import { memoryStore, type SessionStore, StoreUnavailableError } from '../../lib/index.ts'
+import { GuardedStore } from '../../lib/session/guarded-store.ts'
+import { sweep } from '../../lib/session/sweeper.ts'
+import { buildApp, START_MS } from '../builders/app.ts'
 import { Client, type Response } from '../builders/client.ts'
 
 /** A memory store whose backend can be broken: throwing at once, or rejecting. */
@@ -54,3 +56,32 @@ for (const failure of ['throws', 'rejects'] as const) {
     t.equal((await client.get('/checked')).statusCode, 200)
   })
 }
+
+test('a store that never takes a change is 503 and not an endless loop', async (t) => {
+  const store = Object.assign(memoryStore(), { replace: () => false })
+  const { app } = await buildApp(t, { store })
+  const client = new Client(app, 'header')
+  await client.login()
+  isUntouched503(t, await client.refresh(), 'refresh')
+})
+
+test('expired sessions that cannot be deleted are a failure of the store, too', async (t) => {
+  const { store, state } = breakableStore()
+  const guarded = new GuardedStore(store)
+  state.failure = 'rejects'
+  await t.rejects(sweep(guarded, START_MS), StoreUnavailableError)
+})
+
+test('an access token of another process is verified, though its key was added since', async (t) => {
+  const store = memoryStore()
+  const [one, two] = [await buildApp(t, { store }), await buildApp(t, { store })]
+  const later = 8 * 86_400
+  one.clock.advance(later)
+  two.clock.advance(later)
+  const client = new Client(one.app, 'cookie')
+  await client.login()
+  const elsewhere = Object.assign(new Client(two.app, 'cookie'), {
+    accessToken: client.accessToken
+  })
+  t.equal((await elsewhere.get('/me')).statusCode, 200)
+})

@@ -181,3 +181,20 @@ test('a failure to add the next key is nobody’s as long as the present one sig
   t.equal((await ring.signingKey('dynamic', due)).kid, `d-${START_MS}`)
   await t.rejects(ring.signingKey('dynamic', START_MS + INTERVAL), /broken/)
 })
+
+test('requests that need a key at once wait for one and the same', async (t) => {
+  const store = memoryStore()
+  const ring = ringOn(store)
+  const keys = await Promise.all([1, 2, 3].map(() => ring.signingKey('dynamic', START_MS)))
+  t.equal(new Set(keys).size, 1)
+  t.equal((await store.listKeys()).length, 1)
+})
+
+test('a process whose key is due takes the one that another has added', async (t) => {
+  const store = memoryStore()
+  const [one, two] = [await preparedRing(store), await preparedRing(store)]
+  const later = START_MS + 2 * INTERVAL
+  const { kid } = await one.signingKey('dynamic', later)
+  t.equal((await two.signingKey('dynamic', later + 5)).kid, kid)
+  t.equal((await store.listKeys()).length, 3)
+})

@@ -246,17 +246,23 @@ test('jitter cuts off no more than its share of an access token’s life', async
   t.ok(lives.size > 1)
 })
 
-test('a refresh moves a session to the kind of key that is configured now', async (t) => {
-  const store = memoryStore()
-  const before = await buildApp(t, { store })
-  const client = new Client(before.app, 'header')
-  await client.login()
-  const after = await buildApp(t, { store, useDynamicAccessTokenSigningKey: false })
-  const { accessToken, refreshToken } = client
-  const moved = Object.assign(new Client(after.app, 'header'), { accessToken, refreshToken })
-  t.same((await moved.get('/me')).json(), { message: 'try refresh token' })
-  t.equal((await moved.refresh()).statusCode, 200)
-  t.equal((await moved.get('/me')).statusCode, 200)
-  const [header = ''] = String(moved.accessToken).split('.')
-  t.match(JSON.parse(Buffer.from(header, 'base64url').toString()).kid, /^s-/)
-})
+for (const refreshGracePeriod of [0, 30]) {
+  test(`a refresh moves a session to the kind of key that is configured now, with a grace period of ${refreshGracePeriod}`, async (t) => {
+    const store = memoryStore()
+    const before = await buildApp(t, { store })
+    const client = new Client(before.app, 'header')
+    await client.login()
+    const after = await buildApp(t, {
+      store,
+      refreshGracePeriod,
+      useDynamicAccessTokenSigningKey: false
+    })
+    const { accessToken, refreshToken } = client
+    const moved = Object.assign(new Client(after.app, 'header'), { accessToken, refreshToken })
+    t.same((await moved.get('/me')).json(), { message: 'try refresh token' })
+    t.equal((await moved.refresh()).statusCode, 200)
+    t.equal((await moved.get('/me')).statusCode, 200)
+    const [header = ''] = String(moved.accessToken).split('.')
+    t.match(JSON.parse(Buffer.from(header, 'base64url').toString()).kid, /^s-/)
+  })
+}

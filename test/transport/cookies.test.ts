@@ -22,6 +22,8 @@ test('without a header there are no cookies', (t) => {
 test('of two cookies the first counts and both are counted', (t) => {
   const { accessToken, accessTokenCount } = parseCookies('sAccessToken=1; sAccessToken=2')
   t.same([accessToken, accessTokenCount], ['1', 2])
+  t.equal(parseCookies('sAccessToken=; sAccessToken=2').accessToken, '2')
+  t.equal(parseCookies('sRefreshToken=1; sRefreshToken=2').refreshToken, '1')
   t.end()
 })
 
