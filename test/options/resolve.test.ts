@@ -69,6 +69,7 @@ const refused: [option: string, options: Record<string, unknown>, expected: RegE
   ['cookieDomain', { cookieDomain: '' }, /a domain/],
   ['cookieDomain', { cookieDomain: 'a b' }, /a domain/],
   ['cookieDomain', { cookieDomain: 5 }, /a domain/],
+  ['cookieDomain', { cookieDomain: 'a.org\nb.org' }, /a domain/],
   ['olderCookieDomain', { olderCookieDomain: null }, /a domain/],
   ['cookieSecure', { cookieSecure: 'auto' }, /true or false/],
   ['cookieSameSite', { cookieSameSite: 'Lax' }, /"lax"/],
