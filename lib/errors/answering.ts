@@ -48,7 +48,7 @@ export class Answering {
     try {
       step()
     } catch (fault) {
-      logSafely(this.request, 'error', { err: fault }, 'answering an error failed')
+      logSafely(this.request, 'error', 'answering an error failed', () => ({ err: fault }))
       this.#answerConstant()
     }
   }
@@ -57,6 +57,8 @@ export class Answering {
   resolve(thrown: unknown): void {
     if (++this.#errors > maxErrors) throw new Error('Too many errors in one request')
     const failure = this.understand(thrown)
+    // A serialiser that the route set is applied even to strings.
+    this.reply.serializer(null as never)
     cleanHeaders(this.reply, this.#table.settings.stripHeaders, this.noteDropped)
     this.#clearTokens(failure)
     this.attempt(failure)
@@ -119,7 +121,7 @@ export class Answering {
     try {
       this.#table.settings.clearTokens?.(this.request, this.reply)
     } catch (fault) {
-      logSafely(this.request, 'error', { err: fault }, 'clearing the tokens failed')
+      logSafely(this.request, 'error', 'clearing the tokens failed', () => ({ err: fault }))
     }
   }
 

@@ -37,18 +37,18 @@ export function logOutcome(outcome: Outcome, request: FastifyRequest): void {
   if (request.server.initialConfig.disableRequestLogging === true) return
   const level = levelOf(outcome)
   if (!isEnabled(request, level)) return
-  logSafely(request, level, fieldsOf(outcome, request), texts[level])
+  logSafely(request, level, texts[level], () => fieldsOf(outcome, request))
 }
 
-/** Logs fields that may hold a foreign error. */
+/** Logs fields that are read from, or hold, a foreign error. */
 export function logSafely(
   request: FastifyRequest,
   level: Level,
-  fields: Record<string, unknown>,
-  text: string
+  text: string,
+  fields: () => Record<string, unknown>
 ): void {
   try {
-    request.log[level](fields, text)
+    request.log[level](fields(), text)
   } catch {
     // Pino's serialisers write to the errors they are given, which a frozen one does not allow, and
     // read what a hostile one does not let them read.
@@ -76,13 +76,20 @@ function fieldsOf(
   if (error instanceof SessionError) return sessionFields(error)
   if (status >= 500) {
     const { method, routeOptions } = request
-    const cause = original === error || original === error.cause ? undefined : original
-    return { err: error, original: cause, method, route: routeOptions.url, status, handler }
+    const first = original === error ? undefined : describeOriginal(original)
+    return { err: error, original: first, method, route: routeOptions.url, status, handler }
   }
   if (error instanceof ValidationException) return validationFields(error, status)
   // Without the stack: a client's mistake has no place in our code.
   const { name, message } = error
   return { error: { name, message, code: failure.code, cause: causeText(error) }, status, handler }
+}
+
+/** The error that a handler answered with another one. */
+function describeOriginal(original: unknown): Record<string, unknown> {
+  if (!(original instanceof Error)) return { type: typeof original }
+  const { name, message, stack } = original
+  return { name, message, stack }
 }
 
 function causeText({ cause }: Error): string | undefined {

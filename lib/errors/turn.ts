@@ -107,8 +107,8 @@ export class Turn implements HandlerContext, Sender {
   }
 
   #note(text: string, err?: unknown): void {
-    const fields = { handler: keyName(this.#entry.key), code: 'SUPERSESSION_HANDLER_FAILED', err }
-    logSafely(this.#answering.request, 'error', fields, text)
+    const handler = keyName(this.#entry.key)
+    logSafely(this.#answering.request, 'error', text, () => ({ handler, err }))
   }
 }
 
