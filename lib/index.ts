@@ -1,8 +1,4 @@
-export {
-  ClearDuplicateSessionCookiesError,
-  InvalidClaimsError,
-  SessionError,
-  TokenTheftDetectedError,
-  TryRefreshTokenError,
-  UnauthorisedError
-} from './errors/session-errors.ts'
+export type * from '../types/index.d.ts'
+export * from './errors/index.ts'
+export { default } from './plugin.ts'
+export { memoryStore } from './stores/memory.ts'

@@ -1,0 +1,79 @@
+import type { FastifyRequest } from 'fastify'
+import type { AppInfo } from '../../types/options.d.ts'
+import { checkNames } from './check.ts'
+import { appInfoDefaults } from './defaults.ts'
+import { isLocalHost } from './hosts.ts'
+import { OptionsError } from './options-error.ts'
+
+/** Where the app lives, normalised. Paths begin with a slash and end without one; '' is the root. */
+export interface ResolvedAppInfo {
+  /** Protocol, host and port. */
+  readonly apiDomain: string
+  /** Path of the session routes as the browser sees it. */
+  readonly publicBasePath: string
+  /** The same without what a gateway and the scope's prefix stand for. */
+  readonly routeBasePath: string
+  /** `iss` of access tokens. */
+  readonly issuer: string
+  readonly websiteOrigin: string | ((request: FastifyRequest) => string)
+}
+
+const NAMES: readonly (keyof AppInfo)[] = [
+  'appName',
+  'apiDomain',
+  'websiteDomain',
+  'origin',
+  'apiBasePath',
+  'apiGatewayPath'
+]
+
+/** @throws {@link OptionsError} */
+export function resolveAppInfo(appInfo: unknown, prefix: string): ResolvedAppInfo {
+  checkNames(appInfo ?? {}, NAMES, 'appInfo')
+  const info = { ...appInfoDefaults, ...(appInfo as object) } as Readonly<
+    Record<keyof AppInfo, unknown>
+  >
+  const apiDomain = parseOrigin(info.apiDomain, 'appInfo.apiDomain')
+  const routeBasePath = parsePath(info.apiBasePath, 'appInfo.apiBasePath')
+  const gatewayPath = parsePath(info.apiGatewayPath, 'appInfo.apiGatewayPath')
+  const publicBasePath = gatewayPath + parsePath(prefix, 'prefix') + routeBasePath
+  return {
+    apiDomain,
+    publicBasePath,
+    routeBasePath,
+    issuer: apiDomain + publicBasePath,
+    websiteOrigin: websiteOriginOf(info, apiDomain)
+  }
+}
+
+function websiteOriginOf(
+  { origin, websiteDomain }: Readonly<Record<keyof AppInfo, unknown>>,
+  apiDomain: string
+): ResolvedAppInfo['websiteOrigin'] {
+  if (typeof origin === 'function') return origin as (request: FastifyRequest) => string
+  return origin === undefined
+    ? parseOrigin(websiteDomain ?? apiDomain, 'appInfo.websiteDomain')
+    : parseOrigin(origin, 'appInfo.origin')
+}
+
+/** `protocol://host[:port]` of a URL; without a protocol https, for local hosts http. */
+export function parseOrigin(value: unknown, option: string): string {
+  const url = typeof value === 'string' ? toUrl(value) : null
+  if (url?.protocol === 'https:' || url?.protocol === 'http:') return url.origin
+  throw new OptionsError(option, "an http(s) origin, such as 'https://api.example.com'", value)
+}
+
+function toUrl(value: string): URL | null {
+  if (value.includes('://')) return URL.canParse(value) ? new URL(value) : null
+  if (!URL.canParse(`https://${value}`)) return null
+  const url = new URL(`https://${value}`)
+  return isLocalHost(url.hostname) ? new URL(`http://${value}`) : url
+}
+
+/** A path that begins with a slash and does not end with one. */
+export function parsePath(value: unknown, option: string): string {
+  if (typeof value !== 'string' || /[?#;\s]/.test(value))
+    throw new OptionsError(option, "a path, such as '/auth'", value)
+  const trimmed = value.replace(/^\/+|\/+$/g, '')
+  return trimmed === '' ? '' : `/${trimmed}`
+}

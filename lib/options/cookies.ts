@@ -1,0 +1,67 @@
+import type { SupersessionOptions } from '../../types/options.d.ts'
+import { parsePath, type ResolvedAppInfo } from './app-info.ts'
+import { oneOf } from './check.ts'
+import { isLocalHost } from './hosts.ts'
+import { OptionsError } from './options-error.ts'
+
+/** Attributes of the session cookies. */
+export interface CookieSettings {
+  readonly domain: string | undefined
+  /** `''`: clears cookies without a domain. `undefined`: clears none. */
+  readonly olderDomain: string | undefined
+  readonly secure: boolean
+  /** `undefined`: by the sites of API and website. */
+  readonly sameSite: 'strict' | 'lax' | 'none' | undefined
+  readonly accessTokenPath: string
+  readonly refreshTokenPath: string
+}
+
+type CookieOption =
+  | 'cookieDomain'
+  | 'olderCookieDomain'
+  | 'cookieSecure'
+  | 'cookieSameSite'
+  | 'accessTokenPath'
+
+/** @throws {@link OptionsError} */
+export function resolveCookies(
+  given: { readonly [name in keyof SupersessionOptions]?: unknown } & {
+    readonly [name in CookieOption]?: unknown
+  },
+  appInfo: ResolvedAppInfo,
+  prefix: string
+): CookieSettings {
+  const { cookieSecure = appInfo.apiDomain.startsWith('https:'), cookieSameSite } = given
+  const secure = oneOf(true, false)(cookieSecure, 'cookieSecure')
+  const sameSite =
+    cookieSameSite === undefined
+      ? undefined
+      : oneOf('strict', 'lax', 'none')(cookieSameSite, 'cookieSameSite')
+  if (sameSite === 'none' && !secure)
+    // RFC 6265bis section 5.7: browsers drop such cookies, on every host.
+    throw new OptionsError(
+      'cookieSameSite',
+      "'lax' or 'strict' where cookies are not Secure (set cookieSecure, or an https apiDomain)",
+      sameSite
+    )
+  const { olderCookieDomain } = given
+  return Object.freeze({
+    secure,
+    sameSite,
+    domain: domain(given.cookieDomain, 'cookieDomain'),
+    olderDomain: olderCookieDomain === '' ? '' : domain(olderCookieDomain, 'olderCookieDomain'),
+    accessTokenPath: parsePath(given.accessTokenPath ?? prefix, 'accessTokenPath') || '/',
+    refreshTokenPath: `${appInfo.publicBasePath}/session/refresh`
+  })
+}
+
+/** A host name, as cookies take it; a protocol and a port are tolerated, as in SuperTokens. */
+function domain(value: unknown, option: string): string | undefined {
+  if (value === undefined) return undefined
+  const [, dot = '', rest = ''] = /^(\.?)(.*)$/.exec(String(value).trim().toLowerCase()) ?? []
+  const url = rest.includes('://') ? rest : `http://${rest}`
+  if (typeof value !== 'string' || rest === '' || !URL.canParse(url))
+    throw new OptionsError(option, "a domain, such as '.example.com'", value)
+  const { hostname } = new URL(url)
+  return isLocalHost(hostname) ? hostname : dot + hostname
+}

@@ -1,0 +1,29 @@
+/** How the plugin behaves untouched. */
+export const defaults = {
+  /** As the SuperTokens core. */
+  accessTokenValidity: '1h',
+  /** Off, so that lifetimes are what they say. */
+  accessTokenValidityJitter: 0,
+  /** As the SuperTokens core. */
+  refreshTokenValidity: '100d',
+  /** Longer than any honest retry, far shorter than a thief waits. */
+  refreshGracePeriod: '30s',
+  /** As the SuperTokens core. */
+  accessTokenSigningKeyUpdateInterval: '7d',
+  useDynamicAccessTokenSigningKey: true,
+  /** As the SuperTokens core. */
+  signingAlgorithm: 'RS256',
+  /** About 20 MB when full. */
+  accessTokenCacheSize: 10_000,
+  exposeAccessTokenToFrontendInCookieBasedAuth: false,
+  requestProperty: 'session',
+  clock: Date.now
+} as const
+
+export const appInfoDefaults = {
+  /** Where Fastify's and most front ends' templates listen; a real app names its own. */
+  apiDomain: 'http://localhost:3000',
+  /** As the SuperTokens SDKs. */
+  apiBasePath: '/auth',
+  apiGatewayPath: ''
+} as const

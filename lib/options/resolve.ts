@@ -1,0 +1,175 @@
+import type { KeyKind, SigningAlgorithm } from '../../types/keys.d.ts'
+import type { AntiCsrfMode, SupersessionOptions } from '../../types/options.d.ts'
+import type { SessionStore } from '../../types/store.d.ts'
+import { type ResolvedAppInfo, resolveAppInfo } from './app-info.ts'
+import { type Check, functionOf, integerWithin, oneOf } from './check.ts'
+import { type CookieSettings, resolveCookies } from './cookies.ts'
+import { defaults } from './defaults.ts'
+import { durationWithin } from './duration.ts'
+import { OptionsError } from './options-error.ts'
+
+/** The options as the rest of the plugin reads them: checked, defaulted, frozen. */
+export interface Settings {
+  readonly appInfo: ResolvedAppInfo
+  /** Newest first; empty where the app gave none. */
+  readonly secrets: readonly Buffer[]
+  /** `undefined`: the app gave none. */
+  readonly store: SessionStore | undefined
+  readonly accessTokenValidityMs: number
+  readonly accessTokenValidityJitter: number
+  readonly refreshTokenValidityMs: number
+  readonly refreshGracePeriodMs: number
+  readonly keyUpdateIntervalMs: number
+  readonly keyKind: KeyKind
+  readonly signingAlgorithm: SigningAlgorithm
+  readonly accessTokenCacheSize: number
+  readonly cookies: CookieSettings
+  /** `undefined`: by the `SameSite` of the request's cookies. */
+  readonly antiCsrf: AntiCsrfMode | undefined
+  readonly getTokenTransferMethod: SupersessionOptions['getTokenTransferMethod']
+  readonly exposeAccessToken: boolean
+  readonly requestProperty: string
+  readonly clock: () => number
+}
+
+type Name = keyof SupersessionOptions
+type Given = { readonly [name in Name]?: unknown }
+
+/** What every option of the session plugin has to be; all other options are the errors plugin's. */
+const checks = {
+  appInfo: unchecked,
+  secret: optional(secrets),
+  store: optional(store),
+  accessTokenValidity: durationWithin(1, 86_400_000),
+  accessTokenValidityJitter: numberWithin(0, 0.25),
+  refreshTokenValidity: durationWithin(1, 10_000_000_000),
+  refreshGracePeriod: durationWithin(0, 300),
+  accessTokenSigningKeyUpdateInterval: durationWithin(1, 10_000_000_000),
+  useDynamicAccessTokenSigningKey: oneOf(true, false),
+  signingAlgorithm: oneOf('RS256', 'ES256', 'EdDSA'),
+  accessTokenCacheSize: integerWithin(0, 10_000_000),
+  cookieDomain: unchecked,
+  olderCookieDomain: unchecked,
+  cookieSecure: unchecked,
+  cookieSameSite: unchecked,
+  accessTokenPath: unchecked,
+  antiCsrf: optional(oneOf('VIA_TOKEN', 'VIA_CUSTOM_HEADER', 'NONE')),
+  getTokenTransferMethod: optional(
+    functionOf<NonNullable<SupersessionOptions['getTokenTransferMethod']>>()
+  ),
+  exposeAccessTokenToFrontendInCookieBasedAuth: oneOf(true, false),
+  requestProperty: propertyName,
+  clock: functionOf<() => number>()
+} satisfies { readonly [name in Name]?: Check<unknown> }
+
+/** Parts the options of the session plugin from those that it passes on to the errors plugin. */
+export function partOptions(options: SupersessionOptions): {
+  sessionOptions: Given
+  errorsOptions: Record<string, unknown>
+} {
+  const ours: Record<string, unknown> = {}
+  const others: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(options)) {
+    // An option that is `undefined` was left out.
+    if (value !== undefined) (Object.hasOwn(checks, name) ? ours : others)[name] = value
+  }
+  return { sessionOptions: ours, errorsOptions: others }
+}
+
+/**
+ * Checks the options of the session plugin and fills in the defaults, once, at registration.
+ *
+ * @param prefix - Of the scope that registers the plugin.
+ * @throws {@link OptionsError} Names the option and what it has to be.
+ */
+export function resolveSettings(options: Given, prefix: string): Settings {
+  const given: Given = { ...defaults, ...options }
+  const read = <N extends keyof typeof checks>(name: N) =>
+    checks[name](given[name], name) as ReturnType<(typeof checks)[N]>
+
+  const appInfo = resolveAppInfo(given.appInfo, prefix)
+  const accessTokenValidityMs = read('accessTokenValidity')
+  const refreshTokenValidityMs = read('refreshTokenValidity')
+  if (refreshTokenValidityMs <= accessTokenValidityMs)
+    throw new OptionsError(
+      'refreshTokenValidity',
+      'longer than accessTokenValidity',
+      given.refreshTokenValidity
+    )
+  return Object.freeze({
+    appInfo,
+    secrets: read('secret') ?? [],
+    store: read('store'),
+    accessTokenValidityMs,
+    accessTokenValidityJitter: read('accessTokenValidityJitter'),
+    refreshTokenValidityMs,
+    refreshGracePeriodMs: read('refreshGracePeriod'),
+    keyUpdateIntervalMs: read('accessTokenSigningKeyUpdateInterval'),
+    keyKind: read('useDynamicAccessTokenSigningKey') ? 'dynamic' : 'static',
+    signingAlgorithm: read('signingAlgorithm'),
+    accessTokenCacheSize: read('accessTokenCacheSize'),
+    cookies: resolveCookies(given, appInfo, prefix),
+    antiCsrf: read('antiCsrf'),
+    getTokenTransferMethod: read('getTokenTransferMethod'),
+    exposeAccessToken: read('exposeAccessTokenToFrontendInCookieBasedAuth'),
+    requestProperty: read('requestProperty'),
+    clock: read('clock')
+  })
+}
+
+function optional<T>(check: Check<T>): Check<T | undefined> {
+  return (value, option) => (value === undefined ? undefined : check(value, option))
+}
+
+/** For options that are checked together, where they are resolved. */
+function unchecked(value: unknown): unknown {
+  return value
+}
+
+function numberWithin(min: number, max: number): Check<number> {
+  return (value, option) => {
+    if (typeof value === 'number' && value >= min && value <= max) return value
+    throw new OptionsError(option, `a number from ${min} to ${max}`, value)
+  }
+}
+
+function propertyName(value: unknown, option: string): string {
+  if (typeof value === 'string' && /^[A-Za-z_$][\w$]*$/.test(value)) return value
+  throw new OptionsError(option, 'the name of a property', value)
+}
+
+/** An HMAC key is at least as long as its hash (RFC 7518 section 3.2). */
+const MIN_SECRET_BYTES = 32
+
+function secrets(value: unknown, option: string): Buffer[] {
+  const list: unknown[] = Array.isArray(value) ? value : [value]
+  const buffers = list.map((secret) =>
+    typeof secret === 'string' || Buffer.isBuffer(secret) ? Buffer.from(secret as string) : null
+  )
+  const isGood = (secret: Buffer | null) => secret !== null && secret.length >= MIN_SECRET_BYTES
+  if (buffers.length > 0 && buffers.every(isGood)) return buffers as Buffer[]
+  throw new OptionsError(
+    option,
+    `at least ${MIN_SECRET_BYTES} bytes as a string or Buffer, or a list of such, newest first`,
+    value
+  )
+}
+
+const STORE_METHODS: readonly (keyof SessionStore)[] = [
+  'insert',
+  'get',
+  'replace',
+  'delete',
+  'listByUser',
+  'deleteExpired',
+  'listKeys',
+  'addKey',
+  'close'
+]
+
+function store(value: unknown, option: string): SessionStore {
+  const members = Object(value) as Record<string, unknown>
+  const missing = STORE_METHODS.filter((method) => typeof members[method] !== 'function')
+  if (missing.length === 0) return value as SessionStore
+  throw new OptionsError(option, `a session store; it lacks ${missing.join(', ')}`, value)
+}

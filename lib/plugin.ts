@@ -1,0 +1,128 @@
+import fastifyCookie from '@fastify/cookie'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import type { SupersessionOptions } from '../types/options.d.ts'
+import type { Session, VerifySessionOptions } from '../types/session.d.ts'
+import type { SessionStore } from '../types/store.d.ts'
+import { installErrors } from './errors/install.ts'
+import { KeyRing } from './keys/key-ring.ts'
+import { loadRefreshKeys } from './keys/refresh-keys.ts'
+import { deriveKeys } from './keys/secrets.ts'
+import { OptionsError } from './options/options-error.ts'
+import { partOptions, resolveSettings, type Settings } from './options/resolve.ts'
+import { registerDiscoveryRoutes } from './routes/discovery-routes.ts'
+import { registerSessionRoutes } from './routes/session-routes.ts'
+import { GuardedStore } from './session/guarded-store.ts'
+import { LocalAuthority } from './session/local-authority.ts'
+import { AppSessions } from './session/sessions.ts'
+import { startSweeper } from './session/sweeper.ts'
+import { verifySessionHook, verifySessionOf } from './session/verify-session.ts'
+import { memoryStore } from './stores/memory.ts'
+import { AccessTokens } from './tokens/access-token.ts'
+import { RefreshTokens } from './tokens/refresh-token.ts'
+import { HttpTransport } from './transport/http-transport.ts'
+
+/** Where a request's reply is kept, for `request.verifySession()`. */
+const REPLY = Symbol('fastify-supersession.reply')
+type WithReply = { [REPLY]: FastifyReply }
+
+async function supersession(app: FastifyInstance, options: SupersessionOptions): Promise<void> {
+  const { sessionOptions, errorsOptions } = partOptions(options)
+  const settings = resolveSettings(sessionOptions, app.prefix)
+  refuseTakenNames(app, settings.requestProperty)
+  warnOfDevelopmentDefaults(app, settings)
+
+  const transport = new HttpTransport(settings)
+  installErrors(app, {
+    ...errorsOptions,
+    clearTokens: (request, reply) => transport.write(request, reply, { clear: 'all' })
+  })
+  // Its parsing hook costs more than a whole session check; we read our cookies ourselves.
+  if (!app.hasReplyDecorator('setCookie')) await app.register(fastifyCookie, { hook: false })
+
+  const store = new GuardedStore(settings.store ?? memoryStore())
+  const { accessTokens, authority } = await openAuthority(store, settings)
+  const sessions = new AppSessions({ authority, transport }, accessTokens, {
+    issuer: settings.appInfo.issuer,
+    antiCsrf: settings.antiCsrf,
+    clearsOlderCookies: settings.cookies.olderDomain !== undefined,
+    clock: settings.clock
+  })
+  decorate(app, sessions, settings.requestProperty)
+
+  await app.register(
+    async (routes) => {
+      registerDiscoveryRoutes(routes, sessions)
+      registerSessionRoutes(routes, sessions)
+    },
+    { prefix: settings.appInfo.routeBasePath }
+  )
+
+  const stopSweeper = startSweeper(store, settings.clock, (error) =>
+    app.log.error({ err: error }, 'expired sessions could not be deleted')
+  )
+  app.addHook('onClose', async () => {
+    stopSweeper()
+    await store.close()
+  })
+}
+
+/** Sessions and errors for Fastify. Register it with `await`, before the routes. */
+export default fp(supersession, { name: 'fastify-supersession', fastify: '>=5' })
+
+/** Everything below `app.sessions`: keys, tokens, and the operations on the store. */
+async function openAuthority(store: SessionStore, settings: Settings) {
+  const nowMs = settings.clock()
+  const keyRing = new KeyRing(store, {
+    algorithm: settings.signingAlgorithm,
+    updateIntervalMs: settings.keyUpdateIntervalMs,
+    accessTokenValidityMs: settings.accessTokenValidityMs,
+    sealingKeys: deriveKeys(settings.secrets, 'stored key')
+  })
+  await keyRing.prepare(nowMs)
+  const refreshTokens = new RefreshTokens(await loadRefreshKeys(store, settings.secrets, nowMs))
+  const accessTokens = new AccessTokens(keyRing, {
+    keyKind: settings.keyKind,
+    cacheSize: settings.accessTokenCacheSize
+  })
+  const authority = new LocalAuthority({ store, keyRing, accessTokens, refreshTokens }, settings)
+  return { accessTokens, authority }
+}
+
+function decorate(app: FastifyInstance, sessions: AppSessions, property: string): void {
+  app.decorate('sessions', sessions)
+  app.decorate('verifySession', (options?: VerifySessionOptions) =>
+    verifySessionHook(sessions, property, options)
+  )
+  app.decorateRequest(property, null)
+  app.decorateRequest(REPLY, null)
+  app.addHook('onRequest', (request, reply, done) => {
+    ;(request as FastifyRequest & WithReply)[REPLY] = reply
+    done()
+  })
+  app.decorateRequest('verifySession', async function (options: VerifySessionOptions = {}) {
+    const reply = (this as FastifyRequest & WithReply)[REPLY]
+    return verifySessionOf(sessions, property, this, reply, options) as Promise<Session>
+  })
+}
+
+/** Another session plugin, or this one in a parent scope, may stand where ours is to go. */
+function refuseTakenNames(app: FastifyInstance, property: string): void {
+  if (app.hasDecorator('sessions'))
+    throw new Error(
+      'fastify-supersession is registered already, in this scope or in one around it. To have two, register each in a scope of its own, side by side.'
+    )
+  if (app.hasRequestDecorator(property))
+    throw new OptionsError(
+      'requestProperty',
+      `a name that is free: another plugin has taken request.${property}`
+    )
+}
+
+/** What is fine on a developer's machine and loses sessions elsewhere. */
+function warnOfDevelopmentDefaults(app: FastifyInstance, { store }: Settings): void {
+  if (process.env['NODE_ENV'] === 'production' && store === undefined)
+    app.log.warn(
+      'sessions and keys are kept in memory: everybody is logged out when this process ends'
+    )
+}

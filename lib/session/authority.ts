@@ -1,0 +1,70 @@
+import type { PublicJwk } from '../../types/keys.d.ts'
+import type {
+  AccessToken,
+  IssuedTokens,
+  JsonObject,
+  SessionInformation
+} from '../../types/session.d.ts'
+import type { Awaitable } from '../../types/store.d.ts'
+
+/** What a refresh hands out. */
+export type FreshTokens = IssuedTokens & {
+  readonly refreshToken: NonNullable<IssuedTokens['refreshToken']>
+}
+
+export type ConfirmResult =
+  /** `reissued`: the token that replaces the confirmed one, where there is news for the client. */
+  | { readonly status: 'OK'; readonly reissued: AccessToken | null }
+  | { readonly status: 'UNAUTHORISED' }
+  | { readonly status: 'TRY_REFRESH_TOKEN' }
+
+export type RefreshResult =
+  | { readonly status: 'OK'; readonly tokens: FreshTokens }
+  | { readonly status: 'UNAUTHORISED'; readonly reason: string }
+  | { readonly status: 'TOKEN_THEFT_DETECTED'; readonly handle: string; readonly userId: string }
+
+export interface CreateInput {
+  readonly userId: string
+  readonly tenantId: string
+  /** Custom claims, those of the protocol already left out. */
+  readonly payload: JsonObject
+  readonly sessionData: JsonObject
+  readonly withAntiCsrf: boolean
+}
+
+export interface RefreshInput {
+  readonly refreshToken: string
+  /** Whether the new tokens carry an anti-CSRF token, and whether the old one has to be matched. */
+  readonly withAntiCsrf: boolean
+  readonly antiCsrfToken: string | undefined
+}
+
+/**
+ * The operations above storage: what others run a service for.
+ *
+ * Everything above speaks to sessions through this contract alone, so that an authority which talks
+ * to a remote core can take the place of the local one. An operation answers what became of the
+ * session; it throws only where the backend is broken.
+ */
+export interface Authority {
+  create(input: CreateInput): Promise<FreshTokens>
+  /** The slow path of a verification: for a token that is not confirmed, or on request. */
+  confirm(token: AccessToken, options: { checkDatabase: boolean }): Awaitable<ConfirmResult>
+  /** Exchanges a refresh token. Theft revokes the session before it is answered. */
+  refresh(input: RefreshInput): Promise<RefreshResult>
+  /** Changes the custom claims. @returns `false` where the session is gone. */
+  updatePayload(handle: string, change: (payload: JsonObject) => JsonObject): Promise<boolean>
+  /**
+   * Mints an access token anew with the stored claims; expiry, lineage and anti-CSRF token stay.
+   * @returns `null` where the session is gone or the token expired meanwhile.
+   */
+  regenerate(token: AccessToken): Promise<AccessToken | null>
+  info(handle: string): Promise<SessionInformation | null>
+  /** Replaces the session data. @returns `false` where the session is gone. */
+  updateData(handle: string, data: JsonObject): Promise<boolean>
+  /** @returns The handles that existed. */
+  revoke(handles: readonly string[]): Promise<string[]>
+  /** @returns Handles of live sessions, those that end first in front. */
+  list(userId: string, tenantId: string | undefined): Promise<string[]>
+  keys(): Promise<{ keys: readonly PublicJwk[]; maxAgeSeconds: number }>
+}

@@ -1,0 +1,6 @@
+import type { Awaitable } from '../../types/store.d.ts'
+
+/** Whether a value has to be waited for. What is there at once goes on without a promise. */
+export function isPromise<T>(value: Awaitable<T>): value is Promise<T> {
+  return typeof value === 'object' && value !== null && 'then' in value
+}

@@ -1,0 +1,61 @@
+import type { Awaitable, SessionRecord, SessionStore, StoredKey } from '../../types/store.d.ts'
+import { StoreUnavailableError } from '../errors/store-unavailable-error.ts'
+import { isPromise } from './awaitable.ts'
+
+/** A store whose failures are 503s: it says nothing about the session, so nobody is logged out. */
+export class GuardedStore implements SessionStore {
+  readonly #store: SessionStore
+
+  constructor(store: SessionStore) {
+    this.#store = store
+  }
+
+  insert(record: SessionRecord): Awaitable<void> {
+    return guard(() => this.#store.insert(record))
+  }
+
+  get(handle: string): Awaitable<SessionRecord | null> {
+    return guard(() => this.#store.get(handle))
+  }
+
+  replace(record: SessionRecord, expectedRevision: number): Awaitable<boolean> {
+    return guard(() => this.#store.replace(record, expectedRevision))
+  }
+
+  delete(handles: readonly string[]): Awaitable<string[]> {
+    return guard(() => this.#store.delete(handles))
+  }
+
+  listByUser(userId: string, nowMs: number): Awaitable<string[]> {
+    return guard(() => this.#store.listByUser(userId, nowMs))
+  }
+
+  deleteExpired(nowMs: number, limit: number): Awaitable<number> {
+    return guard(() => this.#store.deleteExpired(nowMs, limit))
+  }
+
+  listKeys(): Awaitable<StoredKey[]> {
+    return guard(() => this.#store.listKeys())
+  }
+
+  addKey(key: StoredKey, expectedNewestKid: string | null): Awaitable<boolean> {
+    return guard(() => this.#store.addKey(key, expectedNewestKid))
+  }
+
+  close(): Awaitable<void> {
+    return this.#store.close()
+  }
+}
+
+function guard<T>(call: () => Awaitable<T>): Awaitable<T> {
+  try {
+    const result = call()
+    return isPromise(result) ? result.catch(unavailable) : result
+  } catch (cause) {
+    return unavailable(cause)
+  }
+}
+
+function unavailable(cause: unknown): never {
+  throw new StoreUnavailableError({ cause })
+}

@@ -1,0 +1,30 @@
+import type { JsonObject, NewSession } from '../../types/session.d.ts'
+
+const MAX_USER_ID_LENGTH = 512
+
+/**
+ * Checks what the app wants a session to start with, and fills in the defaults.
+ *
+ * @throws TypeError Names the field and what it has to be.
+ */
+export function checkNewSession(input: NewSession): Required<NewSession> {
+  const { userId, tenantId = 'public' } = input
+  if (typeof userId !== 'string' || userId === '' || userId.length > MAX_USER_ID_LENGTH)
+    throw new TypeError(`userId must be a string of 1 to ${MAX_USER_ID_LENGTH} characters`)
+  // The tenant stands in the handle behind an underscore, which it therefore has none of.
+  if (typeof tenantId !== 'string' || !/^[A-Za-z0-9-]+$/.test(tenantId))
+    throw new TypeError('tenantId must be a string of letters, digits and hyphens')
+  return {
+    userId,
+    tenantId,
+    accessTokenPayload: objectOrEmpty('accessTokenPayload', input.accessTokenPayload),
+    sessionData: objectOrEmpty('sessionData', input.sessionData)
+  }
+}
+
+function objectOrEmpty(name: string, value: JsonObject | undefined | null): JsonObject {
+  if (value === undefined || value === null) return {}
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new TypeError(`${name} must be an object`)
+  return value
+}

@@ -1,0 +1,151 @@
+import type { RotationState } from '../../types/store.d.ts'
+
+/** What rotation knows of a refresh token: its `H1` and its parent's. */
+export interface PresentedToken {
+  readonly hash: string
+  readonly parentHash: string | null
+}
+
+export interface RotationContext {
+  readonly nowMs: number
+  /** W: how long one child answers for all, and how long stragglers are welcome. 0: legacy rule. */
+  readonly graceMs: number
+  /** For a child that has to be new. */
+  readonly freshNonce: string
+  /** `H1` of the child that a nonce yields for the presented token. */
+  readonly childHash: (nonce: string) => string
+}
+
+/** The refresh token to hand out: derived from the presented one, as a child of `parentHash`. */
+export interface Child {
+  readonly nonce: string
+  readonly parentHash: string
+}
+
+export type RotationStep =
+  | {
+      readonly outcome: 'child'
+      readonly child: Child
+      /** The state to write, or `null` where nothing changed. */
+      readonly next: RotationState | null
+      /** Whether the presented token became `current`, which moves the session's end. */
+      readonly confirmed: boolean
+    }
+  | { readonly outcome: 'theft' }
+
+export type ConfirmationStep =
+  | { readonly outcome: 'confirmed'; readonly next: RotationState }
+  | { readonly outcome: 'current' }
+  | { readonly outcome: 'stale' }
+
+/** The state of a session that was just created with this refresh token. */
+export function startRotation(hash: string): RotationState {
+  return { current: hash, successor: null, previous: null }
+}
+
+/**
+ * What a refresh with an authentic token leads to.
+ *
+ * A refresh alone confirms nothing: a lost reply leaves the client with the token it has. A child
+ * becomes `current` when it is presented here, or its access token at a verification.
+ *
+ * No I/O and no clock: the same arguments give the same step, so that every history can be
+ * explored. The caller writes `next` with compare-and-set and starts over when it loses.
+ */
+export function rotate(
+  state: RotationState,
+  presented: PresentedToken,
+  context: RotationContext
+): RotationStep {
+  if (presented.hash === state.current) return handOutChild(state, presented, context, false)
+
+  if (presented.parentHash === state.current) {
+    const next = confirm(state, presented.hash, context.nowMs)
+    return handOutChild(next, presented, context, true)
+  }
+
+  if (isStraggler(state, presented, context)) {
+    return {
+      outcome: 'child',
+      child: rejoin(state, presented, context),
+      next: null,
+      confirmed: false
+    }
+  }
+
+  // RFC 9700 section 4.14.2: a token that was rotated away came back, so two parties hold the
+  // session and nobody can tell which one is the owner.
+  return { outcome: 'theft' }
+}
+
+/** What the first use of an access token that came with a refresh leads to. */
+export function confirmByUse(
+  state: RotationState,
+  used: PresentedToken,
+  nowMs: number
+): ConfirmationStep {
+  if (used.parentHash === state.current)
+    return { outcome: 'confirmed', next: confirm(state, used.hash, nowMs) }
+  return { outcome: used.hash === state.current ? 'current' : 'stale' }
+}
+
+/** A child of `current`: for `graceMs` the same one, so that tabs and retries converge. */
+function handOutChild(
+  state: RotationState,
+  presented: PresentedToken,
+  { nowMs, graceMs, freshNonce }: RotationContext,
+  confirmed: boolean
+): RotationStep {
+  const parentHash = presented.hash
+  const { successor } = state
+  if (successor !== null && isWithin(graceMs, successor.mintedAt, nowMs)) {
+    const child = { nonce: successor.nonce, parentHash }
+    return { outcome: 'child', child, next: confirmed ? state : null, confirmed }
+  }
+  const child = { nonce: freshNonce, parentHash }
+  // Without a grace period nobody asks for the same child again, and there is nothing to remember.
+  const remembered = graceMs > 0 ? { nonce: freshNonce, mintedAt: nowMs } : null
+  const next = remembered === null && !confirmed ? null : { ...state, successor: remembered }
+  return { outcome: 'child', child, next, confirmed }
+}
+
+/** The child of `current` proved that it reached the client, and takes its parent's place. */
+function confirm(state: RotationState, childHash: string, nowMs: number): RotationState {
+  const successorNonce = state.successor?.nonce ?? null
+  return {
+    current: childHash,
+    successor: null,
+    previous: { hash: state.current, confirmedAt: nowMs, successorNonce }
+  }
+}
+
+/** A tab or a retry that was under way while another one confirmed the next token. */
+function isStraggler(
+  { previous }: RotationState,
+  presented: PresentedToken,
+  { nowMs, graceMs }: RotationContext
+): boolean {
+  return (
+    previous !== null &&
+    isWithin(graceMs, previous.confirmedAt, nowMs) &&
+    (presented.hash === previous.hash || presented.parentHash === previous.hash)
+  )
+}
+
+/** Good tokens for a straggler, without moving `current` from under whoever holds it. */
+function rejoin(
+  { current, previous }: RotationState,
+  presented: PresentedToken,
+  { childHash }: RotationContext
+): Child {
+  const nonce = previous?.successorNonce
+  if (presented.hash === previous?.hash && nonce != null && childHash(nonce) === current)
+    return { nonce, parentHash: presented.hash }
+  // The generation is the nonce: whoever asks twice is given the same child of `current`.
+  return { nonce: current, parentHash: current }
+}
+
+/** A clock that was set back, or another process's that is behind, counts as within. */
+function isWithin(spanMs: number, sinceMs: number, nowMs: number): boolean {
+  return nowMs - sinceMs < spanMs
+}

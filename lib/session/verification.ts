@@ -1,0 +1,177 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type {
+  AccessToken,
+  ClaimValidator,
+  TransferMethod,
+  VerifySessionOptions
+} from '../../types/session.d.ts'
+import type { Awaitable } from '../../types/store.d.ts'
+import {
+  type ClaimValidationError,
+  InvalidClaimsError,
+  TryRefreshTokenError,
+  UnauthorisedError
+} from '../errors/session-errors.ts'
+import { isEqualSecret } from '../keys/secrets.ts'
+import type { AccessTokens, ReceivedAccessToken } from '../tokens/access-token.ts'
+import type { ConfirmResult } from './authority.ts'
+import { isPromise } from './awaitable.ts'
+import { validateClaims } from './claims/validate-claims.ts'
+import { type SessionParts, VerifiedSession } from './session.ts'
+
+/** Validators that apply to every route unless it says otherwise. */
+const GLOBAL_VALIDATORS: readonly ClaimValidator[] = Object.freeze([])
+
+/** How the client of a token is to be checked and served. */
+interface Presentation {
+  readonly method: TransferMethod
+  /** The `anti-csrf` value that came along; `null` where it does not matter. */
+  readonly antiCsrfToken: string | undefined | null
+  readonly reply: FastifyReply | null
+  readonly options: VerifySessionOptions
+}
+
+/**
+ * Finds the session of a request: which token counts, whether it is good, whether the store has to
+ * be asked, whether the claims fit. In this order, each step once.
+ *
+ * Answers at once where nothing has to wait: a known, confirmed token costs no promise.
+ */
+export class Verification {
+  readonly #parts: SessionParts
+  readonly #accessTokens: AccessTokens
+  readonly #clock: () => number
+
+  constructor(parts: SessionParts, accessTokens: AccessTokens, clock: () => number) {
+    this.#parts = parts
+    this.#accessTokens = accessTokens
+    this.#clock = clock
+  }
+
+  /** @throws A {@link SessionError}, at once or as a rejection. */
+  ofRequest(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    options: VerifySessionOptions
+  ): Awaitable<VerifiedSession | null> {
+    const { transport } = this.#parts
+    const cookies = transport.readCookies(request)
+    if (cookies.hasIdRefreshToken) throw new TryRefreshTokenError()
+    const accepted = transport.acceptedMethod(request)
+    if (accepted !== 'cookie') {
+      const token = this.#receive(transport.readBearerToken(request))
+      if (token !== null)
+        return this.#verify(token, { method: 'header', antiCsrfToken: null, reply, options })
+    }
+    if (accepted === 'header') return this.#none(options)
+    // Nobody can tell which of two cookies is the session's; the refresh clears the older.
+    if (cookies.accessTokenCount > 1) throw new TryRefreshTokenError()
+    const token = this.#receive(cookies.accessToken)
+    if (token === null) return this.#none(options)
+    const antiCsrfToken = this.#antiCsrfTokenOf(request, options)
+    return this.#verify(token, { method: 'cookie', antiCsrfToken, reply, options })
+  }
+
+  /** @param antiCsrfToken - `null` where it does not matter. */
+  ofToken(
+    text: string,
+    antiCsrfToken: string | undefined | null,
+    options: VerifySessionOptions
+  ): Awaitable<VerifiedSession | null> {
+    const token = this.#receive(text)
+    if (token === null) return this.#none(options)
+    return this.#verify(token, { method: 'header', antiCsrfToken, reply: null, options })
+  }
+
+  #receive(text: string | undefined): ReceivedAccessToken | null {
+    return text === undefined ? null : this.#accessTokens.receive(text)
+  }
+
+  #none({ sessionRequired = true }: VerifySessionOptions): null {
+    // A refresh may be setting cookies at this very moment: they are not cleared.
+    if (sessionRequired) throw new UnauthorisedError('unauthorised', { clearTokens: false })
+    return null
+  }
+
+  /** For cookies alone: only they are sent by requests that the page did not make. */
+  #antiCsrfTokenOf(
+    request: FastifyRequest,
+    options: VerifySessionOptions
+  ): string | undefined | null {
+    // RFC 9110 section 9.2.1: GET and HEAD are safe.
+    const isChecked =
+      options.antiCsrfCheck ?? (request.method !== 'GET' && request.method !== 'HEAD')
+    if (!isChecked) return null
+    const { transport } = this.#parts
+    const mode = transport.antiCsrfMode(request)
+    if (mode === 'VIA_CUSTOM_HEADER' && !transport.hasCustomHeader(request))
+      throw new TryRefreshTokenError()
+    return mode === 'VIA_TOKEN' ? transport.readAntiCsrfToken(request) : null
+  }
+
+  #verify(
+    received: ReceivedAccessToken,
+    presentation: Presentation
+  ): Awaitable<VerifiedSession | null> {
+    const token = this.#accessTokens.verify(received, this.#clock())
+    return isPromise(token)
+      ? token.then((found) => this.#checkToken(found, presentation))
+      : this.#checkToken(token, presentation)
+  }
+
+  #checkToken(token: AccessToken | null, presentation: Presentation): Awaitable<VerifiedSession> {
+    if (token === null) throw new TryRefreshTokenError()
+    const { antiCsrfToken, method, reply, options } = presentation
+    if (antiCsrfToken !== null && !isEqualSecret(token.payload.antiCsrfToken ?? '', antiCsrfToken))
+      throw new TryRefreshTokenError()
+    const session = new VerifiedSession(this.#parts, token, method, reply)
+    const checkDatabase = options.checkDatabase ?? false
+    if (!checkDatabase && token.payload.parentRefreshTokenHash1 === null)
+      return this.#checkClaims(session, options)
+    const result = this.#parts.authority.confirm(token, { checkDatabase })
+    return isPromise(result)
+      ? result.then((found) => this.#confirm(session, found, options))
+      : this.#confirm(session, result, options)
+  }
+
+  #confirm(
+    session: VerifiedSession,
+    result: ConfirmResult,
+    options: VerifySessionOptions
+  ): Awaitable<VerifiedSession> {
+    if (result.status === 'UNAUTHORISED') throw new UnauthorisedError()
+    if (result.status === 'TRY_REFRESH_TOKEN') throw new TryRefreshTokenError()
+    // Before the claims are checked: a 403 brings the client its new token all the same.
+    if (result.reissued !== null) session.issue({ accessToken: result.reissued })
+    return this.#checkClaims(session, options)
+  }
+
+  #checkClaims(
+    session: VerifiedSession,
+    options: VerifySessionOptions
+  ): Awaitable<VerifiedSession> {
+    const override = options.overrideGlobalClaimValidators
+    const validators = override?.(GLOBAL_VALIDATORS, session) ?? GLOBAL_VALIDATORS
+    if (isPromise(validators)) return validators.then((list) => this.#checkEach(session, list))
+    return this.#checkEach(session, validators)
+  }
+
+  #checkEach(
+    session: VerifiedSession,
+    validators: readonly ClaimValidator[]
+  ): Awaitable<VerifiedSession> {
+    if (validators.length === 0) return session
+    const failures = validateClaims(validators, session.payload)
+    return isPromise(failures)
+      ? failures.then((found) => admit(session, found))
+      : admit(session, failures)
+  }
+}
+
+function admit(
+  session: VerifiedSession,
+  failures: readonly ClaimValidationError[]
+): VerifiedSession {
+  if (failures.length > 0) throw new InvalidClaimsError(failures)
+  return session
+}

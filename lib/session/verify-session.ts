@@ -1,0 +1,78 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Session, VerifySessionHook, VerifySessionOptions } from '../../types/session.d.ts'
+import { OptionsError } from '../options/options-error.ts'
+import { isPromise } from './awaitable.ts'
+import type { AppSessions } from './sessions.ts'
+
+const NAMES: ReadonlySet<string> = new Set([
+  'sessionRequired',
+  'antiCsrfCheck',
+  'checkDatabase',
+  'overrideGlobalClaimValidators'
+] satisfies (keyof VerifySessionOptions)[])
+
+type Done = (error?: Error) => void
+
+/**
+ * Builds the hook of `app.verifySession()`.
+ *
+ * Calls back instead of answering a promise: where nothing has to wait, none is made. It passes on
+ * errors and nothing else, so that a failure cannot be taken for success.
+ *
+ * @throws {@link OptionsError} An option is unknown.
+ */
+export function verifySessionHook(
+  sessions: AppSessions,
+  property: string,
+  options: VerifySessionOptions = {}
+): VerifySessionHook {
+  for (const name of Object.keys(options)) {
+    if (!NAMES.has(name))
+      throw new OptionsError(`verifySession.${name}`, `one of ${[...NAMES].join(', ')}`)
+  }
+
+  /** `preParsing` hooks are given the payload in between. */
+  return function verifySession(request, reply, payloadOrDone, doneAfterPayload?) {
+    const done = (doneAfterPayload ?? payloadOrDone) as Done
+    // A route that does not exist is 404 for everybody; a preflight carries no credentials.
+    if (request.is404 || request.method === 'OPTIONS' || request.method === 'TRACE') return done()
+    let session: ReturnType<AppSessions['get']>
+    try {
+      session = sessions.get(request, reply, options)
+    } catch (error) {
+      return done(error as Error)
+    }
+    if (isPromise(session)) {
+      session.then((found) => assign(request, property, found, done), done)
+      return
+    }
+    assign(request, property, session, done)
+  }
+}
+
+/** Verifies by hand: what `request.verifySession()` does. */
+export async function verifySessionOf(
+  sessions: AppSessions,
+  property: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: VerifySessionOptions
+): Promise<Session | null> {
+  const session: Session | null = await sessions.get(request, reply, options)
+  setProperty(request, property, session)
+  return session
+}
+
+function assign(
+  request: FastifyRequest,
+  property: string,
+  session: Session | null,
+  done: Done
+): void {
+  setProperty(request, property, session)
+  done()
+}
+
+function setProperty(request: FastifyRequest, property: string, session: Session | null): void {
+  ;(request as unknown as Record<string, Session | null>)[property] = session
+}

@@ -1,0 +1,196 @@
+import type { KeyKind } from '../../types/keys.d.ts'
+import type { AccessToken, AccessTokenPayload, JsonObject } from '../../types/session.d.ts'
+import type { Awaitable } from '../../types/store.d.ts'
+import type { KeyRing } from '../keys/key-ring.ts'
+import type { SigningKey } from '../keys/signing-key.ts'
+import { VerifiedTokens } from './verified-tokens.ts'
+
+/** Browsers cap a cookie at 4 KiB and servers cap headers at 16; ours stay far below. */
+const MAX_LENGTH = 8192
+/** Claims of the protocol: whatever an app puts under these names is left out of the token. */
+const PROTECTED_CLAIMS: ReadonlySet<string> = new Set([
+  'sub',
+  'iat',
+  'exp',
+  'sessionHandle',
+  'parentRefreshTokenHash1',
+  'refreshTokenHash1',
+  'antiCsrfToken',
+  'rsub',
+  'tId',
+  'stt'
+])
+
+/** A token that looks like ours, verified or not. */
+export interface ReceivedAccessToken {
+  readonly text: string
+  readonly kid: string
+  readonly algorithm: unknown
+  /** Not to be believed before {@link AccessTokens.verify} has answered it. */
+  readonly payload: AccessTokenPayload
+  /** The key that verified this very text earlier. */
+  readonly verifiedBy: SigningKey | null
+}
+
+/** What a new access token says, besides the times. */
+export interface AccessTokenFacts {
+  readonly userId: string
+  readonly tenantId: string
+  readonly handle: string
+  readonly refreshTokenHash: string
+  readonly parentRefreshTokenHash: string | null
+  readonly antiCsrfToken: string | null
+  readonly customClaims: JsonObject
+}
+
+export function isProtectedClaim(name: string): boolean {
+  return PROTECTED_CLAIMS.has(name)
+}
+
+/** What the app put into a payload: everything but the claims of the protocol. */
+export function customClaimsOf(payload: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(payload).filter(([name]) => !isProtectedClaim(name)))
+}
+
+/** Mints access tokens and verifies them: JWTs (RFC 7519) of version 5, signed by a key ring. */
+export class AccessTokens {
+  readonly #keyRing: KeyRing
+  readonly #keyKind: KeyKind
+  readonly #verified: VerifiedTokens
+
+  /**
+   * @param options.keyKind - The kind of key whose tokens are taken; the others ask for a refresh.
+   * @param options.cacheSize - How many verified tokens are remembered.
+   */
+  constructor(keyRing: KeyRing, options: { keyKind: KeyKind; cacheSize: number }) {
+    this.#keyRing = keyRing
+    this.#keyKind = options.keyKind
+    this.#verified = new VerifiedTokens(options.cacheSize)
+  }
+
+  /** Mints a token that lives until `expiresAt`, in seconds since the epoch. */
+  async mint(
+    facts: AccessTokenFacts,
+    { kind, nowMs, expiresAt }: { kind: KeyKind; nowMs: number; expiresAt: number }
+  ): Promise<AccessToken> {
+    const key = await this.#keyRing.signingKey(kind, nowMs)
+    const payload: AccessTokenPayload = {
+      ...customClaimsOf(facts.customClaims),
+      sub: facts.userId,
+      exp: expiresAt,
+      iat: Math.floor(nowMs / 1000),
+      tId: facts.tenantId,
+      rsub: facts.userId,
+      sessionHandle: facts.handle,
+      refreshTokenHash1: facts.refreshTokenHash,
+      parentRefreshTokenHash1: facts.parentRefreshTokenHash,
+      antiCsrfToken: facts.antiCsrfToken
+    }
+    return { text: key.signAccessToken(payload), payload: deepFreeze(payload) }
+  }
+
+  /**
+   * Takes a string for an access token of ours; `null` for anything else, a foreign JWT included.
+   *
+   * Does not check the signature nor the time.
+   */
+  receive(text: string): ReceivedAccessToken | null {
+    return this.#verified.find(text) ?? decode(text)
+  }
+
+  /**
+   * Verifies a token that was received: key, algorithm, signature, time, key kind, in this order.
+   *
+   * Answers at once, unless its key is unknown here and the store has to be asked.
+   *
+   * @returns `null` where a check fails. Does not look at claims, anti-CSRF or the store.
+   */
+  verify(token: ReceivedAccessToken, nowMs: number): Awaitable<AccessToken | null> {
+    if (token.verifiedBy !== null && token.verifiedBy === this.#keyRing.find(token.kid))
+      return isInTime(token.payload, nowMs) ? token : null
+    if (!token.kid.startsWith(this.#keyKind === 'dynamic' ? 'd-' : 's-')) return null
+    const key = this.#keyRing.find(token.kid)
+    if (key !== undefined) return this.#verifyWith(key, token, nowMs)
+    return this.#keyRing
+      .findAgain(token.kid, nowMs)
+      .then((found) => (found === undefined ? null : this.#verifyWith(found, token, nowMs)))
+  }
+
+  #verifyWith(key: SigningKey, token: ReceivedAccessToken, nowMs: number): AccessToken | null {
+    if (token.algorithm !== key.algorithm) return null
+    let payload: unknown
+    try {
+      payload = key.verifySignature(token.text)
+    } catch {
+      return null
+    }
+    if (!isSessionPayload(payload) || !isInTime(payload, nowMs)) return null
+    const { text, kid, algorithm } = token
+    const verified = { text, kid, algorithm, payload: deepFreeze(payload), verifiedBy: key }
+    this.#verified.add(verified)
+    return verified
+  }
+}
+
+function decode(text: string): ReceivedAccessToken | null {
+  if (text.length > MAX_LENGTH) return null
+  const headerEnd = text.indexOf('.')
+  const payloadEnd = text.indexOf('.', headerEnd + 1)
+  if (headerEnd < 1 || payloadEnd < 0 || text.includes('.', payloadEnd + 1)) return null
+  const header = decodeJson(text.slice(0, headerEnd))
+  // A JWT without `version` is one that the app signed for another purpose with the same keys.
+  if (header === null || header['typ'] !== 'JWT' || header['version'] !== '5') return null
+  const { kid, alg } = header
+  if (typeof kid !== 'string') return null
+  const payload = decodeJson(text.slice(headerEnd + 1, payloadEnd))
+  if (!isSessionPayload(payload)) return null
+  return { text, kid, algorithm: alg, payload, verifiedBy: null }
+}
+
+function decodeJson(segment: string): JsonObject | null {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(segment, 'base64url').toString())
+    return typeof value === 'object' ? (value as JsonObject | null) : null
+  } catch {
+    return null
+  }
+}
+
+/** The structure of a session's access token of version 5. */
+function isSessionPayload(value: unknown): value is AccessTokenPayload {
+  if (typeof value !== 'object' || value === null) return false
+  const payload = value as JsonObject
+  return (
+    // 1 and 2 mark OAuth tokens, which the same keys may sign; they are no sessions.
+    (payload['stt'] === undefined || payload['stt'] === 0) &&
+    isNonEmptyString(payload['sub']) &&
+    isNonEmptyString(payload['rsub']) &&
+    isNonEmptyString(payload['tId']) &&
+    isNonEmptyString(payload['sessionHandle']) &&
+    isNonEmptyString(payload['refreshTokenHash1']) &&
+    isStringOrNull(payload['parentRefreshTokenHash1']) &&
+    isStringOrNull(payload['antiCsrfToken']) &&
+    Number.isFinite(payload['exp']) &&
+    Number.isFinite(payload['iat'])
+  )
+}
+
+function isNonEmptyString(value: unknown): boolean {
+  return typeof value === 'string' && value !== ''
+}
+
+function isStringOrNull(value: unknown): boolean {
+  return value === null || typeof value === 'string'
+}
+
+function isInTime({ exp, nbf }: AccessTokenPayload, nowMs: number): boolean {
+  // RFC 7519 section 4.1.4: on or after `exp` the token is not accepted. 4.1.5: not before `nbf`.
+  return exp * 1000 > nowMs && (typeof nbf !== 'number' || nbf * 1000 <= nowMs)
+}
+
+/** The payload of a token is shared by all requests that carry it; none of them may change it. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  for (const member of Object.values(value)) deepFreeze(member)
+  return Object.freeze(value)
+}

@@ -1,0 +1,146 @@
+import type { FastifyReply } from 'fastify'
+import type { TokenType } from '../../types/session.d.ts'
+import type { ReceivedCookies } from '../../types/transport.d.ts'
+import type { CookieSettings } from '../options/cookies.ts'
+
+const COOKIE_NAMES: Readonly<Record<TokenType, string>> = {
+  access: 'sAccessToken',
+  refresh: 'sRefreshToken'
+}
+/** As in SuperTokens: outlives the token on purpose, since an expired one asks for a refresh. */
+const ACCESS_COOKIE_LIFETIME_MS = 31_536_000_000
+/** Sent by clients of the protocol's first generation; it is only ever cleared. */
+const LEGACY_COOKIE_NAME = 'sIdRefreshToken'
+const NO_COOKIES: ReceivedCookies = Object.freeze({
+  accessToken: undefined,
+  refreshToken: undefined,
+  accessTokenCount: 0,
+  refreshTokenCount: 0,
+  hasIdRefreshToken: false
+})
+
+export type SameSite = 'strict' | 'lax' | 'none'
+
+/**
+ * Reads our own cookies out of a `Cookie` header (RFC 6265 section 4.2.1), and no others.
+ *
+ * Of two cookies with one name the first wins, as everywhere. What other cookies look like does not
+ * matter.
+ */
+export function parseCookies(header: string | undefined): ReceivedCookies {
+  if (header === undefined) return NO_COOKIES
+  let accessToken: string | undefined
+  let refreshToken: string | undefined
+  let accessTokenCount = 0
+  let refreshTokenCount = 0
+  let hasIdRefreshToken = false
+  for (let start = 0; start < header.length; ) {
+    const semicolon = header.indexOf(';', start)
+    const end = semicolon < 0 ? header.length : semicolon
+    const equals = header.indexOf('=', start)
+    if (equals >= 0 && equals < end) {
+      const name = header.slice(start, equals).trim()
+      if (name === COOKIE_NAMES.access) {
+        accessTokenCount++
+        accessToken ??= decodeValue(header.slice(equals + 1, end))
+      } else if (name === COOKIE_NAMES.refresh) {
+        refreshTokenCount++
+        refreshToken ??= decodeValue(header.slice(equals + 1, end))
+      } else if (name === LEGACY_COOKIE_NAME) {
+        hasIdRefreshToken = true
+      }
+    }
+    start = end + 1
+  }
+  return { accessToken, refreshToken, accessTokenCount, refreshTokenCount, hasIdRefreshToken }
+}
+
+function decodeValue(raw: string): string | undefined {
+  const value = raw.trim()
+  if (value === '') return undefined
+  if (!value.includes('%')) return value
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    // Not something that we wrote; taken as it is, no check will pass.
+    return value
+  }
+}
+
+/** Sets and clears the session cookies, with their attributes (RFC 6265 section 4.1.2). */
+export class SessionCookies {
+  readonly #settings: CookieSettings
+
+  constructor(settings: CookieSettings) {
+    this.#settings = settings
+  }
+
+  set(
+    reply: FastifyReply,
+    type: TokenType,
+    cookie: { value: string; expiresAt: number; sameSite: SameSite }
+  ): void {
+    this.#write(reply, COOKIE_NAMES[type], this.#pathOf(type), cookie, this.#settings.domain)
+  }
+
+  clear(reply: FastifyReply, type: TokenType, sameSite: SameSite): void {
+    this.#write(
+      reply,
+      COOKIE_NAMES[type],
+      this.#pathOf(type),
+      gone(sameSite),
+      this.#settings.domain
+    )
+  }
+
+  /** Clears what an earlier `cookieDomain` left behind. */
+  clearOlder(reply: FastifyReply, type: TokenType, sameSite: SameSite): void {
+    const domain = this.#settings.olderDomain || undefined
+    this.#write(reply, COOKIE_NAMES[type], this.#pathOf(type), gone(sameSite), domain)
+  }
+
+  clearLegacy(reply: FastifyReply, sameSite: SameSite): void {
+    const { accessTokenPath, domain } = this.#settings
+    this.#write(reply, LEGACY_COOKIE_NAME, accessTokenPath, gone(sameSite), domain)
+  }
+
+  #pathOf(type: TokenType): string {
+    return type === 'access' ? this.#settings.accessTokenPath : this.#settings.refreshTokenPath
+  }
+
+  #write(
+    reply: FastifyReply,
+    name: string,
+    path: string,
+    { value, expiresAt, sameSite }: { value: string; expiresAt: number; sameSite: SameSite },
+    domain: string | undefined
+  ): void {
+    reply.setCookie(name, value, {
+      ...DROP_APP_DEFAULTS,
+      path,
+      sameSite,
+      httpOnly: true,
+      secure: this.#settings.secure,
+      expires: new Date(expiresAt),
+      ...(domain === undefined ? {} : { domain })
+    })
+  }
+}
+
+/** An app may have given `@fastify/cookie` defaults for its own cookies; these are not for ours. */
+const DROP_APP_DEFAULTS = {
+  signed: false,
+  partitioned: false,
+  domain: undefined,
+  maxAge: undefined,
+  priority: undefined
+} as object
+
+/** When the cookie of an access token ends. */
+export function accessCookieExpiry(nowMs: number): number {
+  return nowMs + ACCESS_COOKIE_LIFETIME_MS
+}
+
+function gone(sameSite: SameSite): { value: string; expiresAt: number; sameSite: SameSite } {
+  return { value: '', expiresAt: 0, sameSite }
+}

@@ -1,0 +1,57 @@
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { Test } from 'tap'
+import supersession, { type SupersessionOptions } from '../../lib/index.ts'
+
+/** 2026-01-01T00:00:00Z; tests move on from here. */
+export const START_MS = 1_767_225_600_000
+
+/** A clock that stands still until it is told to move. */
+export class TestClock {
+  nowMs = START_MS
+
+  readonly read = (): number => this.nowMs
+
+  advance(seconds: number): void {
+    this.nowMs += seconds * 1000
+  }
+}
+
+/** ES256: its keys are made in no time. */
+export const FAST_KEYS = { signingAlgorithm: 'ES256' } as const
+
+export interface BuiltApp {
+  readonly app: FastifyInstance
+  readonly clock: TestClock
+}
+
+/**
+ * An app with a login, a protected route and the plugin, closed when the test ends.
+ *
+ * POST /login {userId, accessTokenPayload?, sessionData?}; GET and POST /me.
+ */
+export async function buildApp(
+  t: Test,
+  options: SupersessionOptions = {},
+  serverOptions: FastifyServerOptions = {}
+): Promise<BuiltApp> {
+  const clock = new TestClock()
+  const app = Fastify(serverOptions) as FastifyInstance
+  t.teardown(() => app.close())
+  await app.register(supersession, { ...FAST_KEYS, clock: clock.read, ...options })
+  addRoutes(app)
+  return { app, clock }
+}
+
+/** The routes of the app under test, in any scope. */
+export function addRoutes(app: FastifyInstance): void {
+  app.post<{ Body: { userId: string } }>('/login', async (request, reply) => {
+    const { handle } = await app.sessions.create(request, reply, request.body)
+    return { handle }
+  })
+  app.route({
+    method: ['GET', 'POST', 'HEAD'],
+    url: '/me',
+    preHandler: app.verifySession(),
+    handler: async ({ session: { userId, handle } }) => ({ userId, handle })
+  })
+}

@@ -1,0 +1,35 @@
+import 'fastify'
+import type { Session, Sessions, VerifySessionHook, VerifySessionOptions } from './session.d.ts'
+
+export type * from './errors.d.ts'
+export type * from './keys.d.ts'
+export type * from './options.d.ts'
+export type * from './session.d.ts'
+export type * from './store.d.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Everything that can be done to sessions. */
+    readonly sessions: Sessions
+    /**
+     * A hook that lets requests with a session through, and sets `request.session`.
+     * @throws {@link OptionsError} An option is unknown.
+     */
+    verifySession(options?: VerifySessionOptions): VerifySessionHook
+  }
+
+  interface FastifyRequest {
+    /** The verified session, on routes that verify one; `null` before that and elsewhere. */
+    session: Session
+    /**
+     * Verifies the session of this request by hand, and sets `request.session`.
+     *
+     * @returns The session, or `null` where there is none and `sessionRequired` is `false`.
+     * @throws {@link SessionError} As the hook of `app.verifySession()` passes on.
+     */
+    verifySession(
+      options: VerifySessionOptions & { readonly sessionRequired: false }
+    ): Promise<Session | null>
+    verifySession(options?: VerifySessionOptions): Promise<Session>
+  }
+}

@@ -1,0 +1,156 @@
+import type { FastifyRequest } from 'fastify'
+import type { ErrorsOptions } from './errors.d.ts'
+import type { SigningAlgorithm } from './keys.d.ts'
+import type { TransferMethod } from './session.d.ts'
+import type { SessionStore } from './store.d.ts'
+
+/** Seconds as a number, or a number with a unit: `'30s'`, `'15m'`, `'12h'`, `'7d'`. */
+export type Duration = number | string
+
+/** Where the app lives, as the browser sees it. */
+export interface AppInfo {
+  /**
+   * Any name; kept for the sake of configurations that have it.
+   */
+  readonly appName?: string
+  /**
+   * Origin of the API. Decides the issuer of access tokens, whether cookies are `Secure`, and, with
+   * the website's, their `SameSite`. Without a protocol: https, for localhost and addresses http.
+   * @defaultValue 'http://localhost:3000'
+   */
+  readonly apiDomain?: string
+  /**
+   * Origin of the website. Give it where it differs from the API's.
+   * @defaultValue `apiDomain`
+   */
+  readonly websiteDomain?: string
+  /** Origin of the website of a request, where one API serves several. Wins over `websiteDomain`. */
+  readonly origin?: string | ((request: FastifyRequest) => string)
+  /**
+   * Path of the session routes, below the prefix of the scope that registers the plugin. The
+   * front-end SDK is given the whole path, prefix included.
+   * @defaultValue '/auth'
+   */
+  readonly apiBasePath?: string
+  /**
+   * A path that a gateway takes off before requests arrive. The browser sees it, routes do not.
+   * @defaultValue ''
+   */
+  readonly apiGatewayPath?: string
+}
+
+/** Anti-CSRF: a token per session, a header that other origins cannot send, or nothing. */
+export type AntiCsrfMode = 'VIA_TOKEN' | 'VIA_CUSTOM_HEADER' | 'NONE'
+
+/** What `app.register(supersession, options)` takes. Everything has a default. */
+export interface SupersessionOptions extends Pick<ErrorsOptions, SharedErrorsOption> {
+  readonly appInfo?: AppInfo
+
+  /**
+   * Authenticates refresh tokens and encrypts signing keys in the store. A list is for changing it:
+   * the first one issues, all of them are accepted. At least 32 bytes each.
+   * @defaultValue random keys, kept in the store
+   */
+  readonly secret?: string | Buffer | readonly (string | Buffer)[]
+
+  /**
+   * Where sessions and keys live.
+   * @defaultValue `memoryStore()`: everybody is logged out when the process ends
+   */
+  readonly store?: SessionStore
+
+  /**
+   * How long an access token lives. Bounds: 1 second to 86,400,000 seconds. The shorter, the sooner
+   * a revoked session ends everywhere; the longer, the fewer refreshes.
+   * @defaultValue '1h'
+   */
+  readonly accessTokenValidity?: Duration
+  /**
+   * The share of an access token's life that is cut off at random, so that clients which logged in
+   * together do not refresh together. Bounds: 0 to 0.25.
+   * @defaultValue 0
+   */
+  readonly accessTokenValidityJitter?: number
+  /**
+   * How long a session lives without being used. Must exceed `accessTokenValidity`.
+   * @defaultValue '100d'
+   */
+  readonly refreshTokenValidity?: Duration
+  /**
+   * For how long after a refresh tabs and retries that present the same refresh token are given the
+   * same next one, and for how long after its confirmation stragglers are welcome. Bounds: 0 to 300
+   * seconds; 0 is the rule of SuperTokens, under which two tabs can look like a theft.
+   * @defaultValue '30s'
+   */
+  readonly refreshGracePeriod?: Duration
+  /**
+   * How long a key signs access tokens before the next one does. At least 1 second.
+   * @defaultValue '7d'
+   */
+  readonly accessTokenSigningKeyUpdateInterval?: Duration
+  /**
+   * `false` signs with a key that never changes. Switching costs each client one refresh.
+   * @defaultValue true
+   */
+  readonly useDynamicAccessTokenSigningKey?: boolean
+  /**
+   * RS256 is what SuperTokens uses; ES256 and EdDSA make shorter tokens and cheaper refreshes.
+   * @defaultValue 'RS256'
+   */
+  readonly signingAlgorithm?: SigningAlgorithm
+  /**
+   * How many verified access tokens are remembered, so that a signature is checked once and not per
+   * request. About 2 KiB each. 0 remembers none.
+   * @defaultValue 10000
+   */
+  readonly accessTokenCacheSize?: number
+
+  /**
+   * Domain of the cookies, for sessions across subdomains.
+   * @defaultValue the host of the API only
+   */
+  readonly cookieDomain?: string
+  /** The former `cookieDomain` (`''`: none), so that cookies which it left behind are cleared. */
+  readonly olderCookieDomain?: string
+  /** @defaultValue whether `apiDomain` is https */
+  readonly cookieSecure?: boolean
+  /** @defaultValue `'none'` where API and website are different sites, else `'lax'` */
+  readonly cookieSameSite?: 'strict' | 'lax' | 'none'
+  /**
+   * Path of the access token's cookie.
+   * @defaultValue the prefix of the scope that registers the plugin, or '/'
+   */
+  readonly accessTokenPath?: string
+
+  /** @defaultValue `'VIA_CUSTOM_HEADER'` where `SameSite` is `none`, else `'NONE'` */
+  readonly antiCsrf?: AntiCsrfMode
+  /**
+   * How tokens travel. `any` takes both from a client, and gives what `st-auth-mode` asks for.
+   * @defaultValue `'any'`, and for a new session the request's `st-auth-mode`
+   */
+  readonly getTokenTransferMethod?: (context: {
+    readonly request: FastifyRequest
+    readonly forCreateNewSession: boolean
+  }) => TransferMethod | 'any'
+  /**
+   * Also sends the access token in a header where it travels in a cookie, for front ends that pass
+   * it on. It can then be read by scripts of the page.
+   * @defaultValue false
+   */
+  readonly exposeAccessTokenToFrontendInCookieBasedAuth?: boolean
+
+  /**
+   * Name of the request's property, where another plugin has taken `session`.
+   * @defaultValue 'session'
+   */
+  readonly requestProperty?: string
+
+  /**
+   * The time, milliseconds since the epoch. For tests.
+   * @defaultValue `Date.now`
+   */
+  readonly clock?: () => number
+}
+
+/** Options of the errors plugin that the session plugin passes on. */
+type SharedErrorsOption = Exclude<keyof ErrorsOptions, 'clearTokens'>

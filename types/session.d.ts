@@ -1,0 +1,295 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { PublicJwk } from './keys.d.ts'
+import type { Awaitable } from './store.d.ts'
+
+/** An object as JSON can carry it. */
+export type JsonObject = { [key: string]: unknown }
+
+/** How both tokens of a session travel: in cookies, or in headers of the app's own origin. */
+export type TransferMethod = 'cookie' | 'header'
+
+/** What an access token of version 5 says. Custom claims stand beside these, at the root. */
+export interface AccessTokenPayload {
+  /** User id. */
+  readonly sub: string
+  /** Recipe user id: the same as `sub`, since there is no account linking. */
+  readonly rsub: string
+  /** Tenant id. */
+  readonly tId: string
+  /** When this very token was minted, seconds since the epoch. */
+  readonly iat: number
+  /** When this token expires, seconds since the epoch. */
+  readonly exp: number
+  readonly sessionHandle: string
+  readonly refreshTokenHash1: string
+  /** Not `null`: the token comes from a refresh and the store has not seen it in use yet. */
+  readonly parentRefreshTokenHash1: string | null
+  readonly antiCsrfToken: string | null
+  readonly [claim: string]: unknown
+}
+
+/** A signed access token and what it says. */
+export interface AccessToken {
+  /** The JWT as the client sends it. */
+  readonly text: string
+  readonly payload: AccessTokenPayload
+}
+
+/** Tokens to hand to a client. */
+export interface IssuedTokens {
+  readonly accessToken: AccessToken
+  /** Absent where only the access token changed. `expiresAt` in milliseconds since the epoch. */
+  readonly refreshToken?: { readonly text: string; readonly expiresAt: number } | undefined
+}
+
+/** What a reply does to the tokens of its client; the transport writes it. */
+export type TokenChange =
+  | { readonly issue: IssuedTokens; readonly method: TransferMethod }
+  | { readonly clear: TransferMethod | 'all' }
+  | { readonly clearOlder: readonly TokenType[] }
+
+export type TokenType = 'access' | 'refresh'
+
+/** A fact about a session that a route may ask for. */
+export interface ClaimValidator {
+  /** Names the validator in the 403 body. */
+  readonly id: string
+  /** Looks at the access token's payload. `reason` is sent to the client. */
+  validate(payload: AccessTokenPayload): Awaitable<ClaimValidation>
+}
+
+export type ClaimValidation =
+  | { readonly isValid: true }
+  | { readonly isValid: false; readonly reason?: unknown }
+
+/** Options of one check of a session. */
+export interface VerifySessionOptions {
+  /**
+   * Whether a request without a session is refused. `false` lets it pass with `request.session`
+   * being `null`; a token that is expired or forged is refused all the same.
+   * @defaultValue true
+   */
+  readonly sessionRequired?: boolean
+  /**
+   * Whether the anti-CSRF check runs. It only ever applies to tokens from cookies.
+   * @defaultValue `true` for all methods but GET and HEAD
+   */
+  readonly antiCsrfCheck?: boolean
+  /**
+   * Whether the store is asked on each request, so that a revoked session ends at once and not with
+   * its access token.
+   * @defaultValue false
+   */
+  readonly checkDatabase?: boolean
+  /** Answers the claim validators of this route, given the global ones and the session. */
+  readonly overrideGlobalClaimValidators?: (
+    globalValidators: readonly ClaimValidator[],
+    session: Session
+  ) => Awaitable<readonly ClaimValidator[]>
+}
+
+/** What the store knows about a session. Times are milliseconds since the epoch. */
+export interface SessionInformation {
+  readonly handle: string
+  readonly userId: string
+  readonly tenantId: string
+  readonly createdAt: number
+  /** When the session ends unless it is refreshed. */
+  readonly expiresAt: number
+  readonly sessionData: JsonObject
+  /** Custom claims of the access token, `iss` among them. */
+  readonly accessTokenPayload: JsonObject
+}
+
+/** A verified session: `request.session`. */
+export interface Session {
+  readonly userId: string
+  readonly recipeUserId: string
+  readonly handle: string
+  readonly tenantId: string
+  /** Everything the access token says, custom claims at the root. Frozen. */
+  readonly payload: AccessTokenPayload
+  /** When the access token expires, milliseconds since the epoch. */
+  readonly expiresAt: number
+  /** When the access token was minted, milliseconds since the epoch. */
+  readonly createdAt: number
+  /** The access token as a JWT. */
+  readonly accessToken: string
+
+  /**
+   * Reads the session's data from the store.
+   * @throws {@link UnauthorisedError} The session is gone.
+   */
+  getData(): Promise<JsonObject>
+
+  /**
+   * Replaces the session's data in the store.
+   * @throws {@link UnauthorisedError} The session is gone.
+   */
+  updateData(data: JsonObject): Promise<void>
+
+  /**
+   * Merges custom claims into the access token: at the root, `null` removes. The client gets a new
+   * access token with this reply.
+   *
+   * @throws {@link UnauthorisedError} The session is gone.
+   * @throws TypeError `update` names a claim of the protocol, such as `sub`.
+   */
+  mergePayload(update: JsonObject): Promise<void>
+
+  /**
+   * Runs claim validators.
+   * @throws {@link InvalidClaimsError} One did not pass.
+   */
+  assertClaims(validators: readonly ClaimValidator[]): Promise<void>
+
+  /** Ends the session and takes the tokens away from the client with this reply. */
+  revoke(): Promise<void>
+}
+
+/** What a new session starts with. */
+export interface NewSession {
+  /** A non-empty string, at most 512 characters. */
+  readonly userId: string
+  /**
+   * Letters, digits and hyphens.
+   * @defaultValue 'public'
+   */
+  readonly tenantId?: string
+  /**
+   * Custom claims, readable by the browser. Names of the protocol are left out.
+   * @defaultValue {}
+   */
+  readonly accessTokenPayload?: JsonObject
+  /**
+   * Kept on the server.
+   * @defaultValue {}
+   */
+  readonly sessionData?: JsonObject
+}
+
+/** A session and its tokens, for apps that move them by themselves. */
+export interface SessionTokens {
+  readonly session: Session
+  readonly accessToken: string
+  /** Absent where the session was not created or refreshed. */
+  readonly refreshToken?: string
+  readonly frontToken: string
+  readonly antiCsrfToken: string | null
+}
+
+/** `app.sessions`: everything that can be done to sessions. */
+export interface Sessions {
+  /**
+   * Creates a session and puts its tokens on the reply.
+   *
+   * Does not check who the user is: that is the app's login.
+   *
+   * @throws TypeError A field of `input` is not what it has to be.
+   * @throws {@link StoreUnavailableError} (503) The store failed; the reply is untouched.
+   */
+  create(request: FastifyRequest, reply: FastifyReply, input: NewSession): Promise<Session>
+
+  /** Creates a session without a request; the app moves the tokens. */
+  issue(input: NewSession & { readonly disableAntiCsrf?: boolean }): Promise<SessionTokens>
+
+  /**
+   * Verifies the session of a request, as the hook of `app.verifySession()` does.
+   *
+   * @returns The session, or `null` where there is none and `sessionRequired` is `false`.
+   * @throws {@link UnauthorisedError}, {@link TryRefreshTokenError}, {@link InvalidClaimsError}
+   * @throws {@link StoreUnavailableError} (503) The store was needed and failed.
+   */
+  get(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    options: VerifySessionOptions & { readonly sessionRequired: false }
+  ): Awaitable<Session | null>
+  get(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    options?: VerifySessionOptions
+  ): Awaitable<Session>
+
+  /**
+   * Verifies an access token that the app took from somewhere itself.
+   *
+   * The anti-CSRF check is on where `antiCsrf` is `VIA_TOKEN`, and `antiCsrfCheck: false` turns it
+   * off. A token that came from a header needs none.
+   *
+   * @throws As {@link Sessions.get}.
+   */
+  verify(
+    accessToken: string,
+    antiCsrfToken: string | undefined,
+    options: VerifySessionOptions & { readonly sessionRequired: false }
+  ): Promise<SessionTokens | null>
+  verify(
+    accessToken: string,
+    antiCsrfToken?: string,
+    options?: VerifySessionOptions
+  ): Promise<SessionTokens>
+
+  /**
+   * Exchanges the request's refresh token for new tokens and puts them on the reply.
+   *
+   * @throws {@link UnauthorisedError} No refresh token, or none of a live session.
+   * @throws {@link TokenTheftDetectedError} It was rotated away; the session is revoked by then.
+   * @throws {@link ClearDuplicateSessionCookiesError} Cookies of an older domain were in the way.
+   * @throws {@link StoreUnavailableError} (503) The store failed; the client keeps its tokens.
+   */
+  refresh(request: FastifyRequest, reply: FastifyReply): Promise<Session>
+
+  /**
+   * Exchanges a refresh token that the app took from somewhere itself.
+   * @throws As {@link Sessions.refresh}.
+   */
+  rotate(
+    refreshToken: string,
+    options?: { readonly antiCsrfToken?: string; readonly disableAntiCsrf?: boolean }
+  ): Promise<SessionTokens>
+
+  /** Ends a session. Access tokens that are out stay good until they expire, or `checkDatabase`. */
+  revoke(handle: string): Promise<boolean>
+  /** Ends sessions. @returns The handles that existed. */
+  revokeMany(handles: readonly string[]): Promise<string[]>
+  /** Ends all sessions of a user, in one tenant or in all. @returns Their handles. */
+  revokeAll(userId: string, options?: { readonly tenantId?: string }): Promise<string[]>
+  /** Handles of a user's live sessions, in one tenant or in all; those that end first in front. */
+  list(userId: string, options?: { readonly tenantId?: string }): Promise<string[]>
+  /** What the store knows of a session; `null` where it is gone or expired. */
+  info(handle: string): Promise<SessionInformation | null>
+  /** Replaces a session's data. @returns `false` where the session is gone. */
+  updateData(handle: string, data: JsonObject): Promise<boolean>
+  /**
+   * Merges custom claims: at the root, `null` removes. The client sees them with its next refresh.
+   * @returns `false` where the session is gone.
+   * @throws TypeError `update` names a claim of the protocol, such as `sub`.
+   */
+  mergePayload(handle: string, update: JsonObject): Promise<boolean>
+
+  /** The public keys of access tokens (RFC 7517), and for how long they may be cached. */
+  jwks(): Promise<{ keys: readonly PublicJwk[]; maxAgeSeconds: number }>
+  /** Where a verifier finds issuer and keys (OpenID Connect Discovery 1.0 section 3). */
+  discovery(): {
+    readonly issuer: string
+    readonly jwks_uri: string
+    readonly [name: string]: unknown
+  }
+}
+
+/**
+ * A hook for `onRequest`, `preParsing`, `preValidation` or `preHandler`.
+ *
+ * Sets the request's session, or passes on a {@link SessionError}. Lets OPTIONS, TRACE and unknown
+ * routes through.
+ */
+export interface VerifySessionHook {
+  (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void
+  (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    payload: unknown,
+    done: (error?: Error) => void
+  ): void
+}

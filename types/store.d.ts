@@ -1,0 +1,101 @@
+import type { KeyKind, SigningAlgorithm } from './keys.d.ts'
+
+/** A value, or a promise of it. What can answer at once does, and costs no promise. */
+export type Awaitable<T> = T | Promise<T>
+
+/**
+ * Where the refresh tokens of a session stand. `H1` of a token is the SHA-256 of its text, in hex:
+ * nothing here lets its reader present a token.
+ */
+export interface RotationState {
+  /** `H1` of the confirmed refresh token: the newest one that the client has shown to own. */
+  readonly current: string
+  /** The child that was last handed out for `current`: `null` before the first refresh. */
+  readonly successor: { readonly nonce: string; readonly mintedAt: number } | null
+  /** The refresh token before `current`, and the nonce of the child that it had then. */
+  readonly previous: {
+    readonly hash: string
+    readonly confirmedAt: number
+    readonly successorNonce: string | null
+  } | null
+}
+
+/** A session as a store keeps it. Times are milliseconds since the epoch. */
+export interface SessionRecord {
+  /** A UUID; for a tenant other than `public` followed by `_` and the tenant's id. */
+  readonly handle: string
+  readonly userId: string
+  readonly createdAt: number
+  /** The session ends here. Moves forward whenever a refresh token is confirmed. */
+  readonly expiresAt: number
+  /** JSON text: what the app keeps on the server about this session. */
+  readonly sessionData: string
+  /** JSON text: the custom claims of the access token. */
+  readonly payload: string
+  readonly keyKind: KeyKind
+  readonly rotation: RotationState
+  /** Counts the changes of this record; see {@link SessionStore.replace}. */
+  readonly revision: number
+}
+
+/** A key as a store keeps it. */
+export interface StoredKey {
+  readonly kid: string
+  /** `refresh` authenticates refresh tokens where the app gives no `secret`. */
+  readonly kind: KeyKind | 'refresh'
+  readonly algorithm: SigningAlgorithm | 'HS256'
+  readonly createdAt: number
+  /** Verifies nothing from here on and may be deleted; `null` for a key that is never rotated. */
+  readonly expiresAt: number | null
+  /** PKCS #8 as PEM, or base64url for `refresh`; encrypted where the app gives a `secret`. */
+  readonly material: string
+}
+
+/**
+ * Where sessions and keys live.
+ *
+ * Every method is atomic. Missing is a value: only a broken backend throws, and the request is then
+ * answered with 503. A method may answer at once or with a promise.
+ */
+export interface SessionStore {
+  /** Adds a record under a handle that is not taken. */
+  insert(record: SessionRecord): Awaitable<void>
+
+  /** The record, or `null`. Also answers records that are expired but not yet deleted. */
+  get(handle: string): Awaitable<SessionRecord | null>
+
+  /**
+   * Compare-and-set, the only way a record changes: writes `record` where the stored revision is
+   * `expectedRevision`.
+   *
+   * @returns `false`, and writes nothing, where the revision differs or the record is missing.
+   */
+  replace(record: SessionRecord, expectedRevision: number): Awaitable<boolean>
+
+  /** Deletes records. Answers the handles that existed; deleting nothing is fine. */
+  delete(handles: readonly string[]): Awaitable<string[]>
+
+  /** Handles of a user's sessions with `expiresAt > nowMs`, those that end first in front. */
+  listByUser(userId: string, nowMs: number): Awaitable<string[]>
+
+  /**
+   * Deletes at most `limit` records and keys with `expiresAt <= nowMs`.
+   *
+   * @returns How many were deleted; `limit` says that there may be more.
+   */
+  deleteExpired(nowMs: number, limit: number): Awaitable<number>
+
+  /** All keys, newest first. */
+  listKeys(): Awaitable<StoredKey[]>
+
+  /**
+   * Adds a key if the newest of its kind is still `expectedNewestKid` (`null`: there is none), so
+   * that of several processes exactly one creates it.
+   *
+   * @returns Whether it was added.
+   */
+  addKey(key: StoredKey, expectedNewestKid: string | null): Awaitable<boolean>
+
+  /** Lets go of what the store opened itself. Called when the app closes. */
+  close(): Awaitable<void>
+}
