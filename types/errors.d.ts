@@ -253,6 +253,15 @@ export interface ErrorsOptions {
   exposeCode?: boolean
   /** Show the message of unhandled errors; for development. @defaultValue false */
   exposeServerErrors?: boolean
+  /**
+   * The level of an error's line in the log; `false` writes none.
+   * @defaultValue `error` from status 500 on, `debug` for 404 and 405, `info` for the rest
+   */
+  errorLogLevel?(error: unknown, status: number): 'error' | 'warn' | 'info' | 'debug' | false
+  /** Called for an error that only the catch-all answered. */
+  onUnhandled?(error: unknown, request: FastifyRequest): void
+  /** Called for an error that came when the reply had begun, or in work after it. */
+  onLate?(error: unknown, request: FastifyRequest, phase: 'headers-sent' | 'background'): void
   /** Answer unknown paths. @defaultValue true */
   notFound?: boolean
 }

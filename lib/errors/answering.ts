@@ -1,9 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ExceptionHandler, HandlerResult } from '../../types/errors.d.ts'
+import { channels, type HandlerFailedMessage } from './channels.ts'
 import { answerByDefault } from './default-handlers.ts'
 import { type Failure, understand } from './failure.ts'
 import type { Entry } from './handler-maps.ts'
-import { logOutcome, logSafely } from './log.ts'
+import { logSafely } from './log.ts'
+import { noteOutcome } from './outcome.ts'
 import type { ExceptionTable } from './registry.ts'
 import { jsonType } from './renderers.ts'
 import { applyHeaders, cleanHeaders } from './reply-headers.ts'
@@ -28,6 +30,7 @@ export class Answering {
   readonly original: unknown
   readonly #table: ExceptionTable
   #used: Set<ExceptionHandler> | undefined
+  readonly #startedNs = process.hrtime.bigint()
   #errors = 0
   /** Whose headers are on the reply already; cookies among them would be added twice. */
   #applied: Failure | undefined
@@ -95,7 +98,20 @@ export class Answering {
 
   noteOutcome(failure: Failure, entry: Entry | undefined): void {
     const { original, request, reply } = this
-    logOutcome({ failure, original, entry, status: reply.statusCode }, request)
+    const outcome = { failure, original, entry, status: reply.statusCode, request, reply }
+    noteOutcome({ ...outcome, startedNs: this.#startedNs }, this.#table.settings)
+  }
+
+  /** Publishes what a handler threw. */
+  noteHandlerFailed({ error }: Failure, secondary: unknown, { key }: Entry): void {
+    if (!channels.handlerFailed.hasSubscribers) return
+    const { request } = this
+    channels.handlerFailed.publish({
+      error,
+      secondary,
+      key,
+      request
+    } satisfies HandlerFailedMessage)
   }
 
   readonly noteDropped = (header: string): void => {

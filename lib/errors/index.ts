@@ -25,6 +25,13 @@ export type {
   ValidationOptions
 } from '../../types/errors.d.ts'
 export { OptionsError } from '../options/options-error.ts'
+export { afterResponse } from './after-response.ts'
+export type {
+  HandledMessage,
+  HandlerFailedMessage,
+  LateMessage,
+  SessionRejectedMessage
+} from './channels.ts'
 export {
   httpExceptionHandler,
   requestValidationExceptionHandler,
@@ -36,6 +43,7 @@ export { DEFERRED, ErrorReply } from './error-reply.ts'
 export { on } from './handler-maps.ts'
 export { HTTPException } from './http-exception.ts'
 export { notFoundHandler } from './not-found.ts'
+export { recordUnhandled } from './record-unhandled.ts'
 export { ExceptionRegistryError } from './registry-error.ts'
 export { renderDetail, renderFastify, renderProblem } from './renderers.ts'
 export {

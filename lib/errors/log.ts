@@ -1,21 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import type { Failure } from './failure.ts'
-import { type Entry, keyName } from './handler-maps.ts'
+import { keyName } from './handler-maps.ts'
+import type { Outcome } from './outcome.ts'
 import { SessionError, TokenTheftDetectedError } from './session-errors.ts'
+import type { ErrorSettings } from './settings.ts'
 import { ValidationException } from './validation/validation-error.ts'
 
 type Level = 'error' | 'warn' | 'info' | 'debug'
-
-/** What became of a failure. */
-export interface Outcome {
-  readonly failure: Failure
-  /** The first thing thrown in the request; another than the failure's when a handler threw. */
-  readonly original: unknown
-  /** The handler that answered; `undefined` for a default one. */
-  readonly entry: Entry | undefined
-  readonly status: number
-}
 
 /** Constant, so that no message can forge a line; everything that varies is a field. */
 const texts: Readonly<Record<Level, string>> = {
@@ -33,11 +25,12 @@ const sessionLevels: Readonly<Record<string, Level>> = {
 }
 
 /** Writes the one line an error gets. */
-export function logOutcome(outcome: Outcome, request: FastifyRequest): void {
+export function logOutcome(outcome: Outcome, { errorLogLevel }: ErrorSettings): void {
+  const { request, failure, status } = outcome
   if (request.server.initialConfig.disableRequestLogging === true) return
-  const level = levelOf(outcome)
-  if (!isEnabled(request, level)) return
-  logSafely(request, level, texts[level], () => fieldsOf(outcome, request))
+  const level = (errorLogLevel ?? levelOf)(failure.error, status, failure)
+  if (level === false || !isEnabled(request, level)) return
+  logSafely(request, level, texts[level], () => fieldsOf(outcome))
 }
 
 /** Logs fields that are read from, or hold, a foreign error. */
@@ -61,16 +54,14 @@ function isEnabled(request: FastifyRequest, level: Level): boolean {
   return log.isLevelEnabled?.(level) ?? true
 }
 
-function levelOf({ failure, status }: Outcome): Level {
+function levelOf(_error: Error, status: number, failure: Failure): Level {
   if (failure.sessionType !== undefined) return sessionLevels[failure.sessionType] ?? 'info'
   if (status >= 500) return 'error'
   return failure.kind === 'http' && (status === 404 || status === 405) ? 'debug' : 'info'
 }
 
-function fieldsOf(
-  { failure, original, entry, status }: Outcome,
-  request: FastifyRequest
-): Record<string, unknown> {
+function fieldsOf(outcome: Outcome): Record<string, unknown> {
+  const { failure, original, entry, status, request } = outcome
   const { error } = failure
   const handler = entry && keyName(entry.key)
   if (error instanceof SessionError) return sessionFields(error)

@@ -28,6 +28,9 @@ export interface ErrorSettings {
   readonly stripHeaders: StripHeaders
   readonly exposeCode: boolean
   readonly exposeServerErrors: boolean
+  readonly errorLogLevel: ErrorsOptions['errorLogLevel']
+  readonly onUnhandled: ErrorsOptions['onUnhandled']
+  readonly onLate: ErrorsOptions['onLate']
   readonly notFound: boolean
 }
 
@@ -55,6 +58,9 @@ const defaults: ErrorSettings = {
   stripHeaders: 'representation',
   exposeCode: false,
   exposeServerErrors: false,
+  errorLogLevel: undefined,
+  onUnhandled: undefined,
+  onLate: undefined,
   notFound: true
 }
 
@@ -107,6 +113,9 @@ const checks: Readonly<Record<keyof ErrorSettings, Check<unknown>>> = {
   stripHeaders: checkStripHeaders,
   exposeCode: boolean,
   exposeServerErrors: boolean,
+  errorLogLevel: functionOf(),
+  onUnhandled: functionOf(),
+  onLate: functionOf(),
   notFound: boolean
 }
 

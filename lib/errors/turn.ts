@@ -89,6 +89,7 @@ export class Turn implements HandlerContext, Sender {
   }
 
   #failed(thrown: unknown, watch: SendWatch): void {
+    this.#answering.noteHandlerFailed(this.#failure, thrown, this.#entry)
     if (watch.outcome === 'nothing') {
       watch.stop()
       this.#again(thrown)
