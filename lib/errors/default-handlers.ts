@@ -6,9 +6,9 @@ import { renderReply } from './render.ts'
 import { tableFor } from './scope.ts'
 import type { SessionError } from './session-errors.ts'
 import { sessionBody, sessionStatus } from './session-replies.ts'
-import type {
+import {
   RequestValidationError,
-  WebSocketRequestValidationError
+  type WebSocketRequestValidationError
 } from './validation/validation-error.ts'
 import type { WebSocketException } from './websocket-exception.ts'
 
@@ -29,7 +29,8 @@ export function requestValidationExceptionHandler(
   request: FastifyRequest
 ): ErrorReply {
   const { settings } = tableFor(request)
-  const renderable = { error, detail: error.message, issues: error.errors() }
+  const code = error instanceof RequestValidationError ? error.code : undefined
+  const renderable = { error, detail: error.message, issues: error.errors(), code }
   return renderReply({ ...renderable, status: settings.validation.status }, request, settings)
 }
 

@@ -6,12 +6,14 @@ import type {
   ExceptionKey
 } from '../../types/errors.d.ts'
 import { dispatch } from './dispatcher.ts'
-import { HandlerMaps } from './handler-maps.ts'
 import { notFoundHandler } from './not-found.ts'
 import { ExceptionRegistryError } from './registry-error.ts'
-import { type ErrorLayer, type ExceptionScope, ownScope, scopeOf } from './scope.ts'
+import { prepareRoute } from './routes.ts'
+import { type ErrorLayer, ownScope, scopeOf, tableOf } from './scope.ts'
 import { sessionEntries } from './session-callbacks.ts'
 import { resolveSettings } from './settings.ts'
+import { formatSchemaErrors } from './validation/error-formatter.ts'
+import { keepJsonOffset } from './validation/json-offset.ts'
 
 /**
  * Makes errors of an instance go through the registry, with these options.
@@ -34,6 +36,9 @@ export function installErrors(instance: FastifyInstance, options: ErrorsOptions)
   if (options.exceptionHandlers !== undefined) {
     scope.handlers.setAll(options.exceptionHandlers, instance)
   }
+  if (settings.validation.jsonOffset) keepJsonOffset(instance)
+  // The app keeps Fastify's sentences where it keeps Fastify's bodies.
+  if (settings.compat !== 'fastify') instance.setSchemaErrorFormatter(formatSchemaErrors)
   if (inherited === undefined && settings.notFound) installNotFound(instance)
 }
 
@@ -47,9 +52,8 @@ function installLayer(instance: FastifyInstance): ErrorLayer {
     layer.frozen = true
     done()
   })
-  instance.addHook('onRoute', ({ config }) => {
-    // A wrong table should fail at start, and not with the first error of the route.
-    if (config?.exceptionHandlers) new HandlerMaps().setAll(config.exceptionHandlers, instance)
+  instance.addHook('onRoute', function (route) {
+    prepareRoute(this, route, tableOf(this).settings)
   })
   return layer
 }
@@ -76,6 +80,5 @@ function getExceptionHandler<const K extends ExceptionKey>(
   this: FastifyInstance,
   key: K
 ): ExceptionHandler<ErrorForKey<K>> | undefined {
-  const { table } = scopeOf(this) as ExceptionScope
-  return table.get(key)?.handler as ExceptionHandler<ErrorForKey<K>> | undefined
+  return tableOf(this).get(key)?.handler as ExceptionHandler<ErrorForKey<K>> | undefined
 }

@@ -62,6 +62,16 @@ export function scopeOf(instance: FastifyInstance): ExceptionScope | undefined {
   return (instance as { [kScope]?: ExceptionScope })[kScope]
 }
 
+/** The handlers and settings of an instance. */
+export function tableOf(instance: FastifyInstance): ExceptionTable {
+  return nearestScope(instance).table
+}
+
+/** Defaults that are called by hand work without the plugin too: with default settings. */
+function nearestScope(instance: FastifyInstance): ExceptionScope {
+  return scopeOf(instance) ?? new ExceptionScope(instance, { frozen: false })
+}
+
 /** The scope that is this very instance's, made on first use. */
 export function ownScope(instance: FastifyInstance, layer: ErrorLayer): ExceptionScope {
   const existing = scopeOf(instance)
@@ -78,9 +88,7 @@ export function isRegistered(instance: FastifyInstance): boolean {
 
 /** The handlers and settings for a request: its route's, on top of its scope's. */
 export function tableFor(request: FastifyRequest): ExceptionTable {
-  const scope = scopeOf(request.server)
-  if (scope === undefined)
-    return new ExceptionTable(undefined, new HandlerMaps(), resolveSettings({}))
+  const scope = nearestScope(request.server)
   const handlers = request.routeOptions.config?.exceptionHandlers
   return handlers === undefined ? scope.table : scope.routeTable(handlers, request.server)
 }
