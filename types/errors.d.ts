@@ -264,6 +264,11 @@ export interface ErrorsOptions {
   onLate?(error: unknown, request: FastifyRequest, phase: 'headers-sent' | 'background'): void
   /** Answer unknown paths. @defaultValue true */
   notFound?: boolean
+  /**
+   * Answer a known path with another method by 405 and `Allow`. Read where the plugin is registered
+   * first. @defaultValue true
+   */
+  methodNotAllowed?: boolean
 }
 
 declare module 'fastify' {

@@ -46,6 +46,7 @@ export { notFoundHandler } from './not-found.ts'
 export { recordUnhandled } from './record-unhandled.ts'
 export { ExceptionRegistryError } from './registry-error.ts'
 export { renderDetail, renderFastify, renderProblem } from './renderers.ts'
+export { clientErrorHandler, frameworkErrorsHandler } from './server-errors.ts'
 export {
   ClearDuplicateSessionCookiesError,
   InvalidClaimsError,

@@ -8,10 +8,11 @@ import type {
 import { dispatch } from './dispatcher.ts'
 import { notFoundHandler } from './not-found.ts'
 import { ExceptionRegistryError } from './registry-error.ts'
+import { RouteIndex } from './route-index.ts'
 import { prepareRoute } from './routes.ts'
 import { type ErrorLayer, ownScope, scopeOf, tableOf } from './scope.ts'
 import { sessionEntries } from './session-callbacks.ts'
-import { resolveSettings } from './settings.ts'
+import { type ErrorSettings, resolveSettings } from './settings.ts'
 import { formatSchemaErrors } from './validation/error-formatter.ts'
 import { keepJsonOffset } from './validation/json-offset.ts'
 
@@ -27,7 +28,7 @@ import { keepJsonOffset } from './validation/json-offset.ts'
 export function installErrors(instance: FastifyInstance, options: ErrorsOptions): void {
   const inherited = scopeOf(instance)
   const settings = resolveSettings(options, inherited?.table.settings)
-  const layer = inherited?.layer ?? installLayer(instance)
+  const layer = inherited?.layer ?? installLayer(instance, settings)
   const scope = ownScope(instance, layer)
   scope.settings = settings
   if (options.errorHandlers !== undefined) {
@@ -43,8 +44,10 @@ export function installErrors(instance: FastifyInstance, options: ErrorsOptions)
 }
 
 /** What is done once per tree of scopes. */
-function installLayer(instance: FastifyInstance): ErrorLayer {
-  const layer: ErrorLayer = { frozen: false }
+function installLayer(instance: FastifyInstance, settings: ErrorSettings): ErrorLayer {
+  const hasIndex = settings.notFound && settings.methodNotAllowed
+  const routes = hasIndex ? new RouteIndex(instance) : undefined
+  const layer: ErrorLayer = { frozen: false, routes }
   instance.setErrorHandler(dispatch)
   instance.decorate('setExceptionHandler', handlerSetter(layer))
   instance.decorate('getExceptionHandler', getExceptionHandler)
@@ -53,6 +56,7 @@ function installLayer(instance: FastifyInstance): ErrorLayer {
     done()
   })
   instance.addHook('onRoute', function (route) {
+    routes?.add(route)
     prepareRoute(this, route, tableOf(this).settings)
   })
   return layer

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { HandlerTable } from '../../types/errors.d.ts'
 import { HandlerMaps } from './handler-maps.ts'
 import { ExceptionTable } from './registry.ts'
+import type { RouteIndex } from './route-index.ts'
 import { type ErrorSettings, resolveSettings } from './settings.ts'
 
 const kScope: unique symbol = Symbol('fastify-supersession.errors')
@@ -10,6 +11,8 @@ const kScope: unique symbol = Symbol('fastify-supersession.errors')
 export interface ErrorLayer {
   /** Set when the app is ready: from then on tables do not change. */
   frozen: boolean
+  /** `undefined` where a wrong method is a 404. */
+  readonly routes: RouteIndex | undefined
 }
 
 /**
@@ -69,7 +72,7 @@ export function tableOf(instance: FastifyInstance): ExceptionTable {
 
 /** Defaults that are called by hand work without the plugin too: with default settings. */
 function nearestScope(instance: FastifyInstance): ExceptionScope {
-  return scopeOf(instance) ?? new ExceptionScope(instance, { frozen: false })
+  return scopeOf(instance) ?? new ExceptionScope(instance, { frozen: false, routes: undefined })
 }
 
 /** The scope that is this very instance's, made on first use. */

@@ -32,6 +32,7 @@ export interface ErrorSettings {
   readonly onUnhandled: ErrorsOptions['onUnhandled']
   readonly onLate: ErrorsOptions['onLate']
   readonly notFound: boolean
+  readonly methodNotAllowed: boolean
 }
 
 /** Everything an app does not say. */
@@ -61,7 +62,8 @@ const defaults: ErrorSettings = {
   errorLogLevel: undefined,
   onUnhandled: undefined,
   onLate: undefined,
-  notFound: true
+  notFound: true,
+  methodNotAllowed: true
 }
 
 type Given = Partial<Omit<ErrorSettings, 'validation'>> & {
@@ -116,7 +118,8 @@ const checks: Readonly<Record<keyof ErrorSettings, Check<unknown>>> = {
   errorLogLevel: functionOf(),
   onUnhandled: functionOf(),
   onLate: functionOf(),
-  notFound: boolean
+  notFound: boolean,
+  methodNotAllowed: boolean
 }
 
 /**
