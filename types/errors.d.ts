@@ -262,6 +262,13 @@ export interface ErrorsOptions {
   onUnhandled?(error: unknown, request: FastifyRequest): void
   /** Called for an error that came when the reply had begun, or in work after it. */
   onLate?(error: unknown, request: FastifyRequest, phase: 'headers-sent' | 'background'): void
+  /**
+   * Leaves errors of the supertokens-node SDK to its own handler: `errorHandler()` of
+   * `supertokens-node/framework/fastify`.
+   */
+  supertokens?: {
+    errorHandler(error: never, request: FastifyRequest, reply: FastifyReply): Promise<unknown>
+  }
   /** Answer unknown paths. @defaultValue true */
   notFound?: boolean
   /**

@@ -46,6 +46,7 @@ export { notFoundHandler } from './not-found.ts'
 export { recordUnhandled } from './record-unhandled.ts'
 export { ExceptionRegistryError } from './registry-error.ts'
 export { renderDetail, renderFastify, renderProblem } from './renderers.ts'
+export { safeHook } from './safe-hook.ts'
 export { clientErrorHandler, frameworkErrorsHandler } from './server-errors.ts'
 export {
   ClearDuplicateSessionCookiesError,
@@ -56,6 +57,8 @@ export {
   UnauthorisedError
 } from './session-errors.ts'
 export { StoreUnavailableError } from './store-unavailable-error.ts'
+export { type SDKSession, wrapSdkVerifySession } from './supertokens-bridge.ts'
+export { SupertokensError } from './supertokens-errors.ts'
 export { ThrownValueError } from './thrown-value-error.ts'
 export {
   RequestValidationError,

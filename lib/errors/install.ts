@@ -13,6 +13,7 @@ import { prepareRoute } from './routes.ts'
 import { type ErrorLayer, ownScope, scopeOf, tableOf } from './scope.ts'
 import { sessionEntries } from './session-callbacks.ts'
 import { type ErrorSettings, resolveSettings } from './settings.ts'
+import { bridgeEntries } from './supertokens-bridge.ts'
 import { formatSchemaErrors } from './validation/error-formatter.ts'
 import { keepJsonOffset } from './validation/json-offset.ts'
 
@@ -36,6 +37,13 @@ export function installErrors(instance: FastifyInstance, options: ErrorsOptions)
   }
   if (options.exceptionHandlers !== undefined) {
     scope.handlers.setAll(options.exceptionHandlers, instance)
+  }
+  if (options.supertokens !== undefined) {
+    for (const [key, handler] of bridgeEntries(options.supertokens.errorHandler)) {
+      // What the app says for a key goes first.
+      const entry = { key, handler, owner: instance, overrides: undefined }
+      if (scope.handlers.get(key) === undefined) scope.handlers.set(entry)
+    }
   }
   if (settings.validation.jsonOffset) keepJsonOffset(instance)
   // The app keeps Fastify's sentences where it keeps Fastify's bodies.

@@ -20,8 +20,7 @@ const texts: Readonly<Record<Level, string>> = {
 const sessionLevels: Readonly<Record<string, Level>> = {
   UNAUTHORISED: 'debug',
   TRY_REFRESH_TOKEN: 'debug',
-  TOKEN_THEFT_DETECTED: 'warn',
-  UNKNOWN_ERROR: 'error'
+  TOKEN_THEFT_DETECTED: 'warn'
 }
 
 /** Writes the one line an error gets. */
@@ -55,7 +54,8 @@ function isEnabled(request: FastifyRequest, level: Level): boolean {
 }
 
 function levelOf(_error: Error, status: number, failure: Failure): Level {
-  if (failure.sessionType !== undefined) return sessionLevels[failure.sessionType] ?? 'info'
+  const sessionLevel = sessionLevels[failure.sessionType ?? '']
+  if (sessionLevel !== undefined) return sessionLevel
   if (status >= 500) return 'error'
   return failure.kind === 'http' && (status === 404 || status === 405) ? 'debug' : 'info'
 }

@@ -28,10 +28,25 @@ export function noteOutcome(outcome: Outcome, settings: ErrorSettings): void {
   } else {
     publish(channels.handled, outcome, outcome.entry?.key ?? null)
   }
+  warnOfStatus(outcome, settings)
   const { sessionType: type } = failure
   if (type !== undefined && channels.sessionRejected.hasSubscribers) {
     channels.sessionRejected.publish({ type, status, request } satisfies SessionRejectedMessage)
   }
+}
+
+/** Handlers that were warned of already. */
+const warned = new WeakSet<Entry>()
+
+/** Front ends refresh, or log out, by the status alone; a handler with another one breaks both. */
+function warnOfStatus({ failure, entry, status, request }: Outcome, settings: ErrorSettings): void {
+  const { sessionType } = failure
+  if (sessionType !== 'UNAUTHORISED' && sessionType !== 'TRY_REFRESH_TOKEN') return
+  const expected = settings.sessionExpiredStatusCode
+  if (entry === undefined || status === expected || warned.has(entry)) return
+  warned.add(entry)
+  const text = 'a handler answered a session error with a status that front ends do not act on'
+  request.log.warn({ type: sessionType, status, expected }, text)
 }
 
 /** Runs a callback of the app whose failure must not become the reply's. */

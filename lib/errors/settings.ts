@@ -11,6 +11,7 @@ import {
 import { OptionsError } from '../options/options-error.ts'
 import { renderDetail, renderFastify, renderProblem } from './renderers.ts'
 import type { StripHeaders } from './reply-headers.ts'
+import type { SDKErrorHandler } from './supertokens-bridge.ts'
 
 /** The options of a scope, checked and with every default filled in. */
 export interface ErrorSettings {
@@ -31,6 +32,7 @@ export interface ErrorSettings {
   readonly errorLogLevel: ErrorsOptions['errorLogLevel']
   readonly onUnhandled: ErrorsOptions['onUnhandled']
   readonly onLate: ErrorsOptions['onLate']
+  readonly supertokens: ErrorsOptions['supertokens']
   readonly notFound: boolean
   readonly methodNotAllowed: boolean
 }
@@ -62,6 +64,7 @@ const defaults: ErrorSettings = {
   errorLogLevel: undefined,
   onUnhandled: undefined,
   onLate: undefined,
+  supertokens: undefined,
   notFound: true,
   methodNotAllowed: true
 }
@@ -118,6 +121,7 @@ const checks: Readonly<Record<keyof ErrorSettings, Check<unknown>>> = {
   errorLogLevel: functionOf(),
   onUnhandled: functionOf(),
   onLate: functionOf(),
+  supertokens: checkSupertokens,
   notFound: boolean,
   methodNotAllowed: boolean
 }
@@ -161,6 +165,12 @@ function checkAll(
     if (given !== undefined) checked[name] = check(given, path === '' ? name : `${path}.${name}`)
   }
   return checked
+}
+
+function checkSupertokens(value: unknown, option: string): ErrorSettings['supertokens'] {
+  checkNames(value, ['errorHandler'], option)
+  const check = functionOf<SDKErrorHandler>()
+  return { errorHandler: check(value['errorHandler'], `${option}.errorHandler`) }
 }
 
 function checkChallenge(value: unknown, option: string): string | false {
