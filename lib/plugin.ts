@@ -1,5 +1,5 @@
 import fastifyCookie from '@fastify/cookie'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { SupersessionOptions } from '../types/options.d.ts'
 import type { Session, VerifySessionOptions } from '../types/session.d.ts'
@@ -58,9 +58,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
     { prefix: settings.appInfo.routeBasePath }
   )
 
-  const stopSweeper = startSweeper(store, settings.clock, (error) =>
-    app.log.error({ err: error }, 'expired sessions could not be deleted')
-  )
+  const stopSweeper = startSweeper(store, { clock: settings.clock, log: app.log })
   app.addHook('onClose', async () => {
     stopSweeper()
     await store.close()
@@ -68,7 +66,11 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
 }
 
 /** Sessions and errors for Fastify. Register it with `await`, before the routes. */
-export default fp(supersession, { name: 'fastify-supersession', fastify: '>=5' })
+const plugin: FastifyPluginAsync<SupersessionOptions> = fp(supersession, {
+  name: 'fastify-supersession',
+  fastify: '>=5.0.0'
+})
+export default plugin
 
 /** Everything below `app.sessions`: keys, tokens, and the operations on the store. */
 async function openAuthority(store: SessionStore, settings: Settings) {

@@ -17,7 +17,10 @@ export interface ReceivedCookies {
 export interface TokenTransport {
   /** What the app takes from this request. */
   acceptedMethod(request: FastifyRequest): TransferMethod | 'any'
-  /** What a session that this request creates travels by. */
+  /**
+   * What a session that this request creates travels by.
+   * @throws Error Cookies it is, and the browser would drop them.
+   */
   methodForNewSession(request: FastifyRequest): TransferMethod
   readBearerToken(request: FastifyRequest): string | undefined
   readCookies(request: FastifyRequest): ReceivedCookies

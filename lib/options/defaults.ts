@@ -17,7 +17,7 @@ export const defaults = {
   accessTokenCacheSize: 10_000,
   exposeAccessTokenToFrontendInCookieBasedAuth: false,
   requestProperty: 'session',
-  clock: Date.now
+  clock: Date.now as () => number
 } as const
 
 export const appInfoDefaults = {

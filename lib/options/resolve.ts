@@ -62,6 +62,9 @@ const checks = {
   clock: functionOf<() => number>()
 } satisfies { readonly [name in Name]?: Check<unknown> }
 
+/** Names of the options that the session plugin reads itself. */
+export const SESSION_OPTIONS: readonly string[] = Object.keys(checks)
+
 /** Parts the options of the session plugin from those that it passes on to the errors plugin. */
 export function partOptions(options: SupersessionOptions): {
   sessionOptions: Given

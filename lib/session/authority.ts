@@ -48,8 +48,8 @@ export interface RefreshInput {
  */
 export interface Authority {
   create(input: CreateInput): Promise<FreshTokens>
-  /** The slow path of a verification: for a token that is not confirmed, or on request. */
-  confirm(token: AccessToken, options: { checkDatabase: boolean }): Awaitable<ConfirmResult>
+  /** The slow path of a verification: for a token that came with a refresh, or on request. */
+  confirm(token: AccessToken): Awaitable<ConfirmResult>
   /** Exchanges a refresh token. Theft revokes the session before it is answered. */
   refresh(input: RefreshInput): Promise<RefreshResult>
   /** Changes the custom claims. @returns `false` where the session is gone. */

@@ -84,13 +84,9 @@ export class LocalAuthority implements Authority {
     return tokens
   }
 
-  confirm(
-    token: AccessToken,
-    { checkDatabase }: { checkDatabase: boolean }
-  ): Awaitable<ConfirmResult> {
+  confirm(token: AccessToken): Awaitable<ConfirmResult> {
     const { payload } = token
     if (payload.parentRefreshTokenHash1 !== null) return this.#confirmByUse(token)
-    if (!checkDatabase) return CONFIRMED
     const record = this.#store.get(payload.sessionHandle)
     // A store that answers at once keeps the whole verification free of promises.
     return record !== null && 'then' in record

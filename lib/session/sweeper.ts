@@ -1,7 +1,6 @@
+import type { FastifyBaseLogger } from 'fastify'
 import type { SessionStore } from '../../types/store.d.ts'
 
-/** Expired sessions are refused anyway; this is housekeeping, and may take its time. */
-const INTERVAL_MS = 3_600_000
 /** So many at a time, so that a large store does not stand still. */
 const BATCH = 1000
 
@@ -13,20 +12,24 @@ export async function sweep(store: SessionStore, nowMs: number): Promise<number>
   return total
 }
 
-/**
- * Sweeps every hour until it is told to stop. Keeps no process alive.
- *
- * @param onError - A sweep failed; the next one tries again.
- * @returns Stops it.
- */
+export interface SweeperSettings {
+  readonly clock: () => number
+  readonly log: Pick<FastifyBaseLogger, 'error'>
+  /** @defaultValue an hour: expired sessions are refused anyway, this is housekeeping. */
+  readonly intervalMs?: number
+}
+
+/** Sweeps now and then until it is told to stop, and keeps no process alive. @returns Stops it. */
 export function startSweeper(
   store: SessionStore,
-  clock: () => number,
-  onError: (error: unknown) => void
+  { clock, log, intervalMs = 3_600_000 }: SweeperSettings
 ): () => void {
   const timer = setInterval(() => {
-    sweep(store, clock()).catch(onError)
-  }, INTERVAL_MS)
+    sweep(store, clock()).catch((error: unknown) => {
+      // The next one tries again.
+      log.error({ err: error }, 'expired sessions could not be deleted')
+    })
+  }, intervalMs)
   timer.unref()
   return () => clearInterval(timer)
 }

@@ -125,10 +125,9 @@ export class Verification {
     if (antiCsrfToken !== null && !isEqualSecret(token.payload.antiCsrfToken ?? '', antiCsrfToken))
       throw new TryRefreshTokenError()
     const session = new VerifiedSession(this.#parts, token, method, reply)
-    const checkDatabase = options.checkDatabase ?? false
-    if (!checkDatabase && token.payload.parentRefreshTokenHash1 === null)
+    if (options.checkDatabase !== true && token.payload.parentRefreshTokenHash1 === null)
       return this.#checkClaims(session, options)
-    const result = this.#parts.authority.confirm(token, { checkDatabase })
+    const result = this.#parts.authority.confirm(token)
     return isPromise(result)
       ? result.then((found) => this.#confirm(session, found, options))
       : this.#confirm(session, result, options)

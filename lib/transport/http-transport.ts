@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AntiCsrfMode } from '../../types/options.d.ts'
 import type { IssuedTokens, TokenChange, TransferMethod } from '../../types/session.d.ts'
 import type { ReceivedCookies, TokenTransport } from '../../types/transport.d.ts'
+import { isLocalHost } from '../options/hosts.ts'
 import type { Settings } from '../options/resolve.ts'
 import { encodeFrontToken, REMOVE_FRONT_TOKEN } from '../tokens/front-token.ts'
 import { accessCookieExpiry, parseCookies, SessionCookies } from './cookies.ts'
@@ -40,7 +41,9 @@ export class HttpTransport implements TokenTransport {
     const { getTokenTransferMethod } = this.#settings
     const method = getTokenTransferMethod?.({ request, forCreateNewSession: true }) ?? 'any'
     // A client that says nothing of cookies, such as curl, is given headers.
-    return method !== 'any' ? method : wanted === 'cookie' ? 'cookie' : 'header'
+    const chosen = method !== 'any' ? method : wanted === 'cookie' ? 'cookie' : 'header'
+    if (chosen === 'cookie') this.#refuseDroppedCookies(request)
+    return chosen
   }
 
   readBearerToken(request: FastifyRequest): string | undefined {
@@ -75,6 +78,16 @@ export class HttpTransport implements TokenTransport {
     else
       for (const type of change.clearOlder)
         this.#cookies.clearOlder(reply, type, this.#sameSite(request))
+  }
+
+  /** RFC 6265bis section 5.7: a cookie that is SameSite=None but not Secure is dropped. */
+  #refuseDroppedCookies(request: FastifyRequest): void {
+    const { appInfo, cookies } = this.#settings
+    const isLocal = isLocalHost(new URL(appInfo.apiDomain).hostname)
+    if (!cookies.secure && !isLocal && this.#sameSite(request) === 'none')
+      throw new Error(
+        'API and website are different sites, so that cookies are SameSite=None, which browsers drop unless they are Secure: give an https apiDomain, or transfer tokens by headers'
+      )
   }
 
   #issue(

@@ -1,0 +1,34 @@
+import { test } from 'tap'
+import { resolveAppInfo } from '../../lib/options/app-info.ts'
+import { resolveCookies } from '../../lib/options/cookies.ts'
+
+const INFO = resolveAppInfo({ apiDomain: 'https://api.example.com' }, '')
+
+test('a cookie domain keeps its dot and loses protocol and port', (t) => {
+  for (const [written, domain] of [
+    ['example.com', 'example.com'],
+    ['.Example.com', '.example.com'],
+    ['https://example.com:3000/x', 'example.com'],
+    ['.localhost', 'localhost'],
+    ['127.0.0.1', '127.0.0.1']
+  ] as const)
+    t.equal(resolveCookies({ cookieDomain: written }, INFO, '').domain, domain, written)
+  t.end()
+})
+
+test('an older domain may be none', (t) => {
+  t.equal(resolveCookies({ olderCookieDomain: '' }, INFO, '').olderDomain, '')
+  t.equal(resolveCookies({ olderCookieDomain: 'a.org' }, INFO, '').olderDomain, 'a.org')
+  t.equal(resolveCookies({}, INFO, '').olderDomain, undefined)
+  t.end()
+})
+
+test('paths follow the prefix and the base path', (t) => {
+  t.match(resolveCookies({}, INFO, ''), {
+    accessTokenPath: '/',
+    refreshTokenPath: '/auth/session/refresh'
+  })
+  t.equal(resolveCookies({}, INFO, '/v1').accessTokenPath, '/v1')
+  t.equal(resolveCookies({ accessTokenPath: '/api/' }, INFO, '/v1').accessTokenPath, '/api')
+  t.end()
+})

@@ -1,0 +1,25 @@
+import { test } from 'tap'
+import { isLocalHost, siteOf } from '../../lib/options/hosts.ts'
+
+test('localhost and addresses are local, names that begin alike are not', (t) => {
+  for (const host of ['localhost', 'app.localhost', '127.0.0.1', '10.0.0.1', '[::1]', '::1'])
+    t.ok(isLocalHost(host), host)
+  for (const host of ['localhost.evil.example', 'example.com', '1.2.3.4.example.com'])
+    t.notOk(isLocalHost(host), host)
+  t.end()
+})
+
+test('a site is the registrable domain, private suffixes included', (t) => {
+  for (const [host, site] of [
+    ['a.b.example.co.uk', 'example.co.uk'],
+    ['a.github.io', 'a.github.io'],
+    ['x.a.github.io', 'a.github.io'],
+    ['127.0.0.1', 'localhost'],
+    ['localhost', 'localhost'],
+    ['printer.local', 'printer.local'],
+    ['ec2.compute-1.amazonaws.com', 'ec2.compute-1.amazonaws.com'],
+    ['intranet', 'intranet']
+  ] as const)
+    t.equal(siteOf(host), site, host)
+  t.end()
+})

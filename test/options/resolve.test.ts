@@ -1,0 +1,118 @@
+import Fastify from 'fastify'
+import { test } from 'tap'
+import supersession, { memoryStore, OptionsError } from '../../lib/index.ts'
+import { partOptions, resolveSettings } from '../../lib/options/resolve.ts'
+
+const SECRET = 'a secret of thirty-two characters'
+
+test('without options every setting has its default', (t) => {
+  const settings = resolveSettings({}, '')
+  t.match(settings, {
+    secrets: [],
+    store: undefined,
+    accessTokenValidityMs: 3_600_000,
+    accessTokenValidityJitter: 0,
+    refreshTokenValidityMs: 8_640_000_000,
+    refreshGracePeriodMs: 30_000,
+    keyUpdateIntervalMs: 604_800_000,
+    keyKind: 'dynamic',
+    signingAlgorithm: 'RS256',
+    accessTokenCacheSize: 10_000,
+    antiCsrf: undefined,
+    exposeAccessToken: false,
+    requestProperty: 'session',
+    clock: Date.now
+  })
+  t.ok(Object.isFrozen(settings))
+  t.end()
+})
+
+test('secrets are read as strings, Buffers and lists', (t) => {
+  const secrets = (secret: unknown) => resolveSettings({ secret }, '').secrets.map(String)
+  t.same(secrets(SECRET), [SECRET])
+  t.same(secrets(Buffer.from(SECRET)), [SECRET])
+  t.same(secrets([`${SECRET}2`, Buffer.from(SECRET)]), [`${SECRET}2`, SECRET])
+  t.end()
+})
+
+test('options that are undefined count as left out, and unknown ones go to the errors plugin', (t) => {
+  t.same(partOptions({ secret: SECRET, compat: 'fastify', cookieSecure: undefined } as object), {
+    sessionOptions: { secret: SECRET },
+    errorsOptions: { compat: 'fastify' }
+  })
+  t.end()
+})
+
+const refused: [option: string, options: Record<string, unknown>, expected: RegExp][] = [
+  ['sessionLength', { sessionLength: 5 }, /there is no such option/],
+  ['toString', { toString: 5 }, /there is no such option/],
+  ['secret', { secret: 'short' }, /at least 32 bytes/],
+  ['secret', { secret: [] }, /at least 32 bytes/],
+  ['secret', { secret: [SECRET, 'short'] }, /newest first/],
+  ['secret', { secret: 5 }, /string or Buffer/],
+  ['store', { store: {} }, /lacks insert, get/],
+  ['store', { store: null }, /session store/],
+  ['store', { store: { ...memoryStore() } }, /lacks/],
+  ['accessTokenValidity', { accessTokenValidity: 0 }, /1 to 86400000 seconds/],
+  ['accessTokenValidity', { accessTokenValidity: '120' }, /with a unit/],
+  ['accessTokenValidity', { accessTokenValidity: '1 week' }, /with a unit/],
+  ['accessTokenValidity', { accessTokenValidity: Number.NaN }, /duration/],
+  ['accessTokenValidity', { accessTokenValidity: null }, /duration/],
+  ['accessTokenValidityJitter', { accessTokenValidityJitter: 0.3 }, /0 to 0.25/],
+  ['refreshTokenValidity', { refreshTokenValidity: '1h' }, /longer than accessTokenValidity/],
+  ['refreshGracePeriod', { refreshGracePeriod: '301s' }, /0 to 300 seconds/],
+  ['refreshGracePeriod', { refreshGracePeriod: -1 }, /0 to 300 seconds/],
+  ['accessTokenSigningKeyUpdateInterval', { accessTokenSigningKeyUpdateInterval: 0 }, /duration/],
+  ['useDynamicAccessTokenSigningKey', { useDynamicAccessTokenSigningKey: 'yes' }, /true or false/],
+  ['signingAlgorithm', { signingAlgorithm: 'HS256' }, /RS256.*ES256.*EdDSA/],
+  ['accessTokenCacheSize', { accessTokenCacheSize: 1.5 }, /integer/],
+  ['cookieDomain', { cookieDomain: '' }, /a domain/],
+  ['cookieDomain', { cookieDomain: 'a b' }, /a domain/],
+  ['cookieDomain', { cookieDomain: 5 }, /a domain/],
+  ['cookieDomain', { cookieDomain: 'a.org\nb.org' }, /a domain/],
+  ['olderCookieDomain', { olderCookieDomain: null }, /a domain/],
+  ['cookieSecure', { cookieSecure: 'auto' }, /true or false/],
+  ['cookieSameSite', { cookieSameSite: 'Lax' }, /"lax"/],
+  ['cookieSameSite', { cookieSameSite: 'none' }, /Secure/],
+  ['accessTokenPath', { accessTokenPath: '/a;b' }, /a path/],
+  ['antiCsrf', { antiCsrf: 'via_token' }, /VIA_TOKEN/],
+  ['getTokenTransferMethod', { getTokenTransferMethod: 'cookie' }, /a function/],
+  ['requestProperty', { requestProperty: 'my session' }, /name of a property/],
+  ['clock', { clock: 5 }, /a function/],
+  ['appInfo', { appInfo: 'x' }, /an object/],
+  ['appInfo.apiDoman', { appInfo: { apiDoman: 'x' } }, /there is no such option/],
+  ['appInfo.apiDomain', { appInfo: { apiDomain: '' } }, /origin/],
+  ['appInfo.apiDomain', { appInfo: { apiDomain: 'ftp://x.org' } }, /origin/],
+  ['appInfo.apiDomain', { appInfo: { apiDomain: 'http://' } }, /origin/],
+  ['appInfo.apiDomain', { appInfo: { apiDomain: 'a b' } }, /origin/],
+  ['appInfo.websiteDomain', { appInfo: { websiteDomain: 5 } }, /origin/],
+  ['appInfo.origin', { appInfo: { origin: 5 } }, /origin/],
+  ['appInfo.apiBasePath', { appInfo: { apiBasePath: 5 } }, /a path/],
+  ['appInfo.apiGatewayPath', { appInfo: { apiGatewayPath: '?' } }, /a path/],
+  [
+    'invalidClaimStatusCode',
+    { sessionExpiredStatusCode: 403 },
+    /another status than sessionExpiredStatusCode/
+  ],
+  [
+    'invalidClaimStatusCode',
+    { sessionExpiredStatusCode: 440, invalidClaimStatusCode: 440 },
+    /another status than sessionExpiredStatusCode/
+  ]
+]
+
+for (const [option, options, expected] of refused) {
+  const [[name, value] = []] = Object.entries(options)
+  test(`registration rejects ${name}: ${JSON.stringify(value)}, naming ${option}`, async (t) => {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    // A wrong option is wrong for TypeScript too; this is what JavaScript gets.
+    const error = await app.register(supersession, options).then(
+      () => new Error('registered'),
+      (rejection: unknown) => rejection
+    )
+    t.type(error, OptionsError)
+    t.match(error, { option, message: expected })
+    t.notMatch((error as Error).message, /short/, 'the value is not in the message')
+  })
+}

@@ -1,0 +1,148 @@
+import fastifyCookie from '@fastify/cookie'
+import Fastify from 'fastify'
+import { test } from 'tap'
+import errors from '../lib/errors/index.ts'
+import supersession, { memoryStore } from '../lib/index.ts'
+import { addRoutes, buildApp, FAST_KEYS } from './builders/app.ts'
+import { Client } from './builders/client.ts'
+
+/** Collects what an app logs. */
+function logLines() {
+  const lines: string[] = []
+  return {
+    lines,
+    logger: { level: 'trace', stream: { write: (line: string) => lines.push(line) } }
+  }
+}
+
+test('app.register(supersession) alone works, with RS256 and every default', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(supersession)
+  addRoutes(app)
+  const client = new Client(app, 'cookie')
+  t.same((await client.get('/me')).json(), { message: 'unauthorised' })
+  t.equal((await client.login()).statusCode, 200)
+  t.match((await client.get('/me')).json(), { userId: 'ada' })
+  const jwks = (await app.inject('/auth/jwt/jwks.json')).json()
+  t.same(
+    jwks.keys.map(({ alg }: { alg: string }) => alg),
+    ['RS256', 'RS256']
+  )
+})
+
+test('a second registration in or below a scope is refused', async (t) => {
+  const { app } = await buildApp(t)
+  await t.rejects(async () => app.register(supersession, FAST_KEYS), /registered already/)
+  const other = Fastify()
+  t.teardown(() => other.close())
+  await other.register(supersession, FAST_KEYS)
+  await t.rejects(
+    async () => other.register(async (scope) => void (await scope.register(supersession))),
+    /side by side/
+  )
+})
+
+test('the errors plugin may be registered first', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(errors, { compat: 'fastify' })
+  await app.register(supersession, FAST_KEYS)
+  addRoutes(app)
+  const reply = await app.inject({ method: 'POST', url: '/auth/session/refresh' })
+  t.same(reply.json(), { message: 'unauthorised' })
+  t.equal(reply.headers['front-token'], 'remove')
+  t.match((await app.inject('/nowhere')).json(), { statusCode: 404 })
+})
+
+test('an app that has @fastify/cookie keeps it', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(fastifyCookie)
+  await app.register(supersession, FAST_KEYS)
+  addRoutes(app)
+  app.get('/cookies', async (request, reply) => reply.setCookie('own', '1').send(request.cookies))
+  const client = new Client(app, 'cookie')
+  await client.login()
+  const reply = await client.get('/cookies')
+  t.equal(reply.json().sAccessToken, client.accessToken)
+  t.match(reply.headers['set-cookie'], /^own=1/)
+})
+
+test('closing the app closes the store', async (t) => {
+  let closed = 0
+  const store = Object.assign(memoryStore(), { close: () => void closed++ })
+  const { app } = await buildApp(t, { store })
+  await app.close()
+  t.equal(closed, 1)
+})
+
+test('a memory store is warned of in production alone', async (t) => {
+  const before = process.env['NODE_ENV']
+  t.teardown(() => {
+    if (before === undefined) delete process.env['NODE_ENV']
+    else process.env['NODE_ENV'] = before
+  })
+  for (const [environment, options, expected] of [
+    ['production', {}, 1],
+    ['production', { store: memoryStore() }, 0],
+    ['development', {}, 0]
+  ] as const) {
+    process.env['NODE_ENV'] = environment
+    const { lines, logger } = logLines()
+    await buildApp(t, options, { logger })
+    t.equal(lines.filter((line) => line.includes('kept in memory')).length, expected)
+  }
+})
+
+test('tokens that change after the reply was sent are logged, and nothing breaks', async (t) => {
+  const { lines, logger } = logLines()
+  const { app } = await buildApp(t, {}, { logger })
+  const revoked = new Promise<void>((resolve, reject) => {
+    app.get('/late', { preHandler: app.verifySession() }, async ({ session }, reply) => {
+      reply.raw.once('finish', () => session.revoke().then(resolve, reject))
+      return {}
+    })
+  })
+  const client = new Client(app, 'header')
+  await client.login()
+  t.equal((await client.get('/late')).statusCode, 200)
+  await revoked
+  t.ok(lines.some((line) => line.includes('after the reply was sent')))
+})
+
+test('no token, hash, key or secret stands in a log line or an error body', async (t) => {
+  const { lines, logger } = logLines()
+  const secret = 'a secret that must never be logged!!'
+  const { app, clock } = await buildApp(t, { secret }, { logger })
+  const client = new Client(app, 'cookie')
+  const bodies: string[] = []
+  await client.login('ada@example.com')
+  const secrets = new Set<string>([secret])
+  const note = () => {
+    for (const token of [client.accessToken, client.refreshToken]) if (token) secrets.add(token)
+  }
+  note()
+  const thief = client.copy()
+  await client.refresh()
+  note()
+  await client.get('/me')
+  note()
+  clock.advance(3600)
+  bodies.push((await client.get('/me')).body, (await thief.refresh()).body)
+  bodies.push((await client.refresh()).body, (await client.get('/me')).body)
+  const written = [...lines, ...bodies].join('\n')
+  for (const text of secrets) {
+    t.notOk(written.includes(text), 'the whole')
+    for (const part of text.split('.')) t.notOk(part.length > 8 && written.includes(part), 'a part')
+  }
+  t.notMatch(written, /ada@example\.com/, 'nor a personal datum')
+  t.ok(lines.length > 10)
+})
+
+test('an access token that is too long for a cookie is warned of', async (t) => {
+  const { lines, logger } = logLines()
+  const { app } = await buildApp(t, {}, { logger })
+  await new Client(app, 'cookie').login('ada', { accessTokenPayload: { a: 'x'.repeat(3500) } })
+  t.ok(lines.some((line) => line.includes('too long for a cookie')))
+})

@@ -1,0 +1,68 @@
+import { test } from 'tap'
+import { memoryStore, type SessionRecord } from '../../lib/index.ts'
+import { startSweeper, sweep } from '../../lib/session/sweeper.ts'
+import { START_MS } from '../builders/app.ts'
+
+function record(index: number, expiresAt: number): SessionRecord {
+  return {
+    handle: `handle-${index}`,
+    userId: 'ada',
+    createdAt: START_MS,
+    expiresAt,
+    sessionData: '{}',
+    payload: '{}',
+    keyKind: 'dynamic',
+    rotation: { current: 'c', successor: null, previous: null },
+    revision: 0
+  }
+}
+
+test('a sweep deletes all that expired, and nothing else', async (t) => {
+  const store = memoryStore()
+  for (let i = 0; i < 2500; i++) await store.insert(record(i, START_MS + i))
+  t.equal(await sweep(store, START_MS + 2200), 2201)
+  t.equal((await store.listByUser('ada', START_MS)).length, 299)
+  t.equal(await sweep(store, START_MS + 2200), 0)
+})
+
+test('the sweeper goes on after a failure, and stops when it is told to', async (t) => {
+  const errors: unknown[] = []
+  let sweeps = 0
+  const store = memoryStore()
+  const swept = new Promise<void>((resolve) => {
+    store.deleteExpired = (nowMs) => {
+      t.equal(nowMs, START_MS)
+      if (++sweeps === 1) throw new Error('broken')
+      resolve()
+      return 0
+    }
+  })
+  const stop = startSweeper(store, {
+    clock: () => START_MS,
+    log: { error: (line: unknown) => errors.push(line) },
+    intervalMs: 1
+  })
+  // The sweeper keeps no process alive, so something else has to.
+  const alive = setInterval(() => {}, 1000)
+  await swept
+  clearInterval(alive)
+  stop()
+  const before = sweeps
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 1))
+  t.equal(sweeps, before)
+  t.match(errors, [{ err: { message: 'broken' } }])
+})
+
+test('an hour passes between two sweeps, and the sweeper keeps no process alive', (t) => {
+  t.intercept(globalThis, 'setInterval', {
+    value: (_sweep: () => void, intervalMs: number) => {
+      t.equal(intervalMs, 3_600_000)
+      return setTimeout(() => {}, 0).unref()
+    }
+  })
+  startSweeper(memoryStore(), {
+    clock: Date.now,
+    log: { error: () => t.fail('nothing was swept') }
+  })()
+  t.end()
+})

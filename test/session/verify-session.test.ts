@@ -1,0 +1,180 @@
+import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
+import { test } from 'tap'
+import supersession, { OptionsError, UnauthorisedError } from '../../lib/index.ts'
+import { addRoutes, buildApp, FAST_KEYS } from '../builders/app.ts'
+import { Client } from '../builders/client.ts'
+
+for (const phase of ['onRequest', 'preParsing', 'preValidation', 'preHandler'] as const) {
+  test(`a session can be verified in ${phase}`, async (t) => {
+    const { app, clock } = await buildApp(t)
+    app.post('/in', { [phase]: app.verifySession() }, async ({ session, body }) => ({
+      userId: session.userId,
+      body
+    }))
+    const client = new Client(app, 'header')
+    t.equal((await client.post('/in', { a: 1 })).statusCode, 401)
+    await client.login()
+    t.same((await client.post('/in', { a: 1 })).json(), { userId: 'ada', body: { a: 1 } })
+    clock.advance(3600)
+    await client.refresh()
+    const promoted = await client.post('/in', { a: 1 })
+    t.equal(promoted.statusCode, 200, 'also where the store has to be asked')
+    t.type(promoted.headers['st-access-token'], 'string')
+  })
+}
+
+test('a hook for all routes lets preflights, TRACE and unknown routes through', async (t) => {
+  const { app } = await buildApp(t)
+  await app.register(async (scope) => {
+    scope.addHook('onRequest', scope.verifySession())
+    const handler = async ({ session }: FastifyRequest) => ({ session })
+    for (const method of ['OPTIONS', 'TRACE', 'GET'] as const)
+      scope.route({ method, url: '/any', handler })
+  })
+  for (const method of ['OPTIONS', 'TRACE'] as const) {
+    const reply = await app.inject({ method, url: '/any' })
+    t.equal(reply.statusCode, 200)
+    t.same(reply.json(), { session: null })
+  }
+  t.equal((await app.inject('/any')).statusCode, 401)
+
+  const guarded = Fastify()
+  t.teardown(() => guarded.close())
+  await guarded.register(supersession, FAST_KEYS)
+  guarded.addHook('onRequest', guarded.verifySession())
+  t.equal((await guarded.inject('/nowhere')).statusCode, 404)
+})
+
+test('an optional session is null without tokens, and refused when it is expired', async (t) => {
+  const { app, clock } = await buildApp(t)
+  app.get(
+    '/maybe',
+    { preHandler: app.verifySession({ sessionRequired: false }) },
+    async ({ session }) => ({ userId: session?.userId ?? null })
+  )
+  const client = new Client(app, 'cookie')
+  t.same((await client.get('/maybe')).json(), { userId: null })
+  await client.login()
+  t.same((await client.get('/maybe')).json(), { userId: 'ada' })
+  clock.advance(3600)
+  t.same((await client.get('/maybe')).json(), { message: 'try refresh token' })
+})
+
+test('request.verifySession verifies by hand and sets the session', async (t) => {
+  const { app, clock } = await buildApp(t)
+  app.get('/hand', async (request) => {
+    const session = await request.verifySession()
+    return { same: session === request.session, userId: session.userId }
+  })
+  app.get('/maybe', async (request) => {
+    const session = await request.verifySession({ sessionRequired: false })
+    return { session, property: request.session }
+  })
+  const client = new Client(app, 'header')
+  t.equal((await client.get('/hand')).statusCode, 401)
+  t.same((await client.get('/maybe')).json(), { session: null, property: null })
+  await client.login()
+  clock.advance(3600)
+  await client.refresh()
+  const reply = await client.get('/hand')
+  t.same(reply.json(), { same: true, userId: 'ada' })
+  t.type(reply.headers['st-access-token'], 'string', 'the new token reaches the client')
+})
+
+test('app.sessions.get throws what the hook would pass on', async (t) => {
+  const { app } = await buildApp(t)
+  app.get('/', async (request: FastifyRequest, reply: FastifyReply) => {
+    try {
+      return await app.sessions.get(request, reply)
+    } catch (error) {
+      return { isUnauthorised: error instanceof UnauthorisedError }
+    }
+  })
+  t.same((await app.inject('/')).json(), { isUnauthorised: true })
+})
+
+test('with checkDatabase a revoked session ends at once', async (t) => {
+  const { app } = await buildApp(t)
+  app.get('/checked', { preHandler: app.verifySession({ checkDatabase: true }) }, async () => 'ok')
+  const client = new Client(app, 'cookie')
+  const { handle } = (await client.login()).json()
+  t.equal((await client.get('/checked')).statusCode, 200)
+  t.ok(await app.sessions.revoke(handle))
+  t.equal((await client.get('/me')).statusCode, 200, 'elsewhere with its access token')
+  const gone = await client.get('/checked')
+  t.same(gone.json(), { message: 'unauthorised' })
+  t.equal(gone.headers['front-token'], 'remove')
+})
+
+test('an unconfirmed access token of a revoked session is unauthorised', async (t) => {
+  const { app } = await buildApp(t)
+  const client = new Client(app, 'header')
+  const { handle } = (await client.login()).json()
+  await client.refresh()
+  await app.sessions.revoke(handle)
+  const gone = await client.get('/me')
+  t.same(gone.json(), { message: 'unauthorised' })
+  t.equal(gone.headers['front-token'], 'remove')
+})
+
+test('an access token whose branch was left behind asks for a refresh, which heals it', async (t) => {
+  const { app, clock } = await buildApp(t)
+  const client = new Client(app, 'header')
+  await client.login()
+  const straggler = client.copy()
+  await straggler.refresh()
+  clock.advance(31)
+  await client.refresh()
+  await client.get('/me')
+  t.same((await straggler.get('/me')).json(), { message: 'try refresh token' })
+  t.equal((await straggler.refresh()).statusCode, 200)
+  t.equal((await straggler.get('/me')).statusCode, 200)
+})
+
+test('the claims of a session are checked on the token that was just renewed, which is sent with a 403 too', async (t) => {
+  const { app } = await buildApp(t)
+  const validator = {
+    id: 'plan',
+    validate: (payload: Record<string, unknown>) =>
+      payload['plan'] === 'pro' ? ({ isValid: true } as const) : ({ isValid: false } as const)
+  }
+  app.get(
+    '/pro',
+    { preHandler: app.verifySession({ overrideGlobalClaimValidators: () => [validator] }) },
+    async () => 'ok'
+  )
+  const client = new Client(app, 'header')
+  const { handle } = (await client.login()).json()
+  await client.refresh()
+  const refused = await client.get('/pro')
+  t.equal(refused.statusCode, 403)
+  t.type(refused.headers['st-access-token'], 'string')
+  await app.sessions.mergePayload(handle, { plan: 'pro' })
+  await client.refresh()
+  t.equal((await client.get('/pro')).statusCode, 200)
+})
+
+test('an unknown option is refused where the route is declared', async (t) => {
+  const { app } = await buildApp(t)
+  t.throws(() => app.verifySession({ required: true } as object), OptionsError)
+})
+
+test('the property can be renamed, and a name that is taken is refused', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.decorateRequest('session', null as never)
+  await t.rejects(async () => app.register(supersession, FAST_KEYS), /'requestProperty'.*taken/)
+
+  const other = Fastify()
+  t.teardown(() => other.close())
+  other.decorateRequest('session', null as never)
+  await other.register(supersession, { ...FAST_KEYS, requestProperty: 'login' })
+  addRoutes(other)
+  other.get('/renamed', { preHandler: other.verifySession() }, async (request) => ({
+    login: (request as unknown as { login: { userId: string } }).login.userId,
+    session: request.session
+  }))
+  const client = new Client(other, 'header')
+  await client.login()
+  t.same((await client.get('/renamed')).json(), { login: 'ada', session: null })
+})

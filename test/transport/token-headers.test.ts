@@ -1,0 +1,35 @@
+import Fastify, { type FastifyRequest } from 'fastify'
+import { test } from 'tap'
+import { readBearerToken, readHeader, setExposedHeader } from '../../lib/transport/token-headers.ts'
+
+const requestWith = (headers: Record<string, unknown>) => ({ headers }) as unknown as FastifyRequest
+
+test('a Bearer token is matched to the letter and trimmed', (t) => {
+  const read = (authorization?: string) => readBearerToken(requestWith({ authorization }))
+  t.equal(read('Bearer  abc '), 'abc')
+  for (const other of [undefined, '', 'bearer abc', 'Bearer', 'Bearer ', 'Basic abc', 'Bearerabc'])
+    t.equal(read(other), undefined, String(other))
+  t.end()
+})
+
+test('a header that came twice or empty is none', (t) => {
+  t.equal(readHeader(requestWith({ a: 'x' }), 'a'), 'x')
+  for (const a of [undefined, '', ['x', 'y']])
+    t.equal(readHeader(requestWith({ a }), 'a'), undefined)
+  t.end()
+})
+
+test('exposed headers are appended once to what was there', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.get('/', async (_request, reply) => {
+    reply.header('access-control-expose-headers', 'X-Own, Front-Token')
+    setExposedHeader(reply, 'front-token', 'a')
+    setExposedHeader(reply, 'anti-csrf', 'b')
+    setExposedHeader(reply, 'anti-csrf', 'c')
+    return {}
+  })
+  const { headers } = await app.inject('/')
+  t.equal(headers['access-control-expose-headers'], 'X-Own, Front-Token, anti-csrf')
+  t.match(headers, { 'front-token': 'a', 'anti-csrf': 'c' })
+})
