@@ -263,6 +263,12 @@ export interface ErrorsOptions {
   /** Called for an error that came when the reply had begun, or in work after it. */
   onLate?(error: unknown, request: FastifyRequest, phase: 'headers-sent' | 'background'): void
   /**
+   * Answer unhandled errors by a traceback. In production registration is refused, unless 'force'.
+   * Browsers get a page with source lines if the package `youch-core` is installed.
+   * @defaultValue false
+   */
+  debug?: boolean | 'force'
+  /**
    * Leaves errors of the supertokens-node SDK to its own handler: `errorHandler()` of
    * `supertokens-node/framework/fastify`.
    */

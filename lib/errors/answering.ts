@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ExceptionHandler, HandlerResult } from '../../types/errors.d.ts'
 import { channels, type HandlerFailedMessage } from './channels.ts'
 import { answerByDefault } from './default-handlers.ts'
+import { ErrorReply } from './error-reply.ts'
 import { type Failure, understand } from './failure.ts'
 import type { Entry } from './handler-maps.ts'
 import { logSafely } from './log.ts'
@@ -70,8 +71,13 @@ export class Answering {
   /** Gives the next handler its turn. */
   attempt(failure: Failure): void {
     const entry = this.#next(failure)
-    if (entry === undefined) this.send(answerByDefault(failure, this.request), failure, undefined)
-    else new Turn(this, entry, failure).take()
+    if (entry !== undefined) {
+      new Turn(this, entry, failure).take()
+      return
+    }
+    const answer = answerByDefault(failure, this.request)
+    if (answer instanceof ErrorReply) this.send(answer, failure, undefined)
+    else void answer.then((page) => this.guard(() => this.send(page, failure, undefined)))
   }
 
   /** What the next handler says, for the handler that asks. */

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { debugReply } from './debug-page.ts'
 import { ErrorReply } from './error-reply.ts'
 import type { Failure } from './failure.ts'
 import type { HTTPException } from './http-exception.ts'
@@ -65,8 +66,11 @@ export function serverErrorHandler(error: Error, request: FastifyRequest): Error
   return renderReply({ status: 500, error, detail }, request, settings)
 }
 
-/** The default reply to a failure. */
-export function answerByDefault(failure: Failure, request: FastifyRequest): ErrorReply {
+/** The default reply to a failure; the debug page needs time to read source files. */
+export function answerByDefault(
+  failure: Failure,
+  request: FastifyRequest
+): ErrorReply | Promise<ErrorReply> {
   const { kind, error, status, detail, code } = failure
   switch (kind) {
     case 'http':
@@ -78,6 +82,7 @@ export function answerByDefault(failure: Failure, request: FastifyRequest): Erro
     case 'websocket':
       return webSocketExceptionHandler(error as WebSocketException, request)
     case 'server':
+      if (tableFor(request).settings.debug !== false) return debugReply(error, request)
       return serverErrorHandler(error, request)
   }
 }

@@ -29,6 +29,7 @@ import { keepJsonOffset } from './validation/json-offset.ts'
 export function installErrors(instance: FastifyInstance, options: ErrorsOptions): void {
   const inherited = scopeOf(instance)
   const settings = resolveSettings(options, inherited?.table.settings)
+  refuseDebugInProduction(settings, instance)
   const layer = inherited?.layer ?? installLayer(instance, settings)
   const scope = ownScope(instance, layer)
   scope.settings = settings
@@ -49,6 +50,14 @@ export function installErrors(instance: FastifyInstance, options: ErrorsOptions)
   // The app keeps Fastify's sentences where it keeps Fastify's bodies.
   if (settings.compat !== 'fastify') instance.setSchemaErrorFormatter(formatSchemaErrors)
   if (inherited === undefined && settings.notFound) installNotFound(instance)
+}
+
+function refuseDebugInProduction({ debug }: ErrorSettings, instance: FastifyInstance): void {
+  if (debug === false) return
+  if (debug !== 'force' && process.env['NODE_ENV'] === 'production') {
+    throw new ExceptionRegistryError('SUPERSESSION_DEBUG_IN_PRODUCTION')
+  }
+  instance.log.warn('unhandled errors are answered by tracebacks, which show source code')
 }
 
 /** What is done once per tree of scopes. */

@@ -32,6 +32,7 @@ export interface ErrorSettings {
   readonly errorLogLevel: ErrorsOptions['errorLogLevel']
   readonly onUnhandled: ErrorsOptions['onUnhandled']
   readonly onLate: ErrorsOptions['onLate']
+  readonly debug: boolean | 'force'
   readonly supertokens: ErrorsOptions['supertokens']
   readonly notFound: boolean
   readonly methodNotAllowed: boolean
@@ -64,6 +65,7 @@ const defaults: ErrorSettings = {
   errorLogLevel: undefined,
   onUnhandled: undefined,
   onLate: undefined,
+  debug: false,
   supertokens: undefined,
   notFound: true,
   methodNotAllowed: true
@@ -121,6 +123,7 @@ const checks: Readonly<Record<keyof ErrorSettings, Check<unknown>>> = {
   errorLogLevel: functionOf(),
   onUnhandled: functionOf(),
   onLate: functionOf(),
+  debug: oneOf<boolean | 'force'>(true, false, 'force'),
   supertokens: checkSupertokens,
   notFound: boolean,
   methodNotAllowed: boolean
