@@ -217,6 +217,31 @@ export interface ValidationOptions {
     | ((issue: ValidationIssue, source: unknown, request: FastifyRequest) => string)
 }
 
+/** What is needed of a WebSocket; that of `ws` has it. */
+export interface WebSocketLike {
+  close(code?: number, reason?: string): void
+}
+
+/** Answers an error of a WebSocket after the upgrade, mostly by closing it. */
+export type WebSocketExceptionHandler<E = unknown, S extends WebSocketLike = WebSocketLike> = (
+  this: FastifyInstance,
+  error: E,
+  socket: S,
+  request: FastifyRequest
+) => unknown
+
+export interface WebSocketOptions {
+  /** Status of a WebSocket request that fails its schema. @defaultValue 422 */
+  rejectStatus?: 422 | 403
+  /** Whether a refusal before the upgrade has a body. @defaultValue true */
+  preUpgradeBody?: boolean
+  /**
+   * Close codes of session errors, 3000 to 4999.
+   * @defaultValue 4403 for `INVALID_CLAIMS`, 1011 for `CLEAR_DUPLICATE_SESSION_COOKIES`, else 4401
+   */
+  closeCodes?: { readonly [K in keyof SessionErrorMap]?: number }
+}
+
 export interface ErrorsOptions {
   /** Handlers by class, status, code or session-error name. */
   exceptionHandlers?: HandlerTable
@@ -240,6 +265,7 @@ export interface ErrorsOptions {
   /** The form of error bodies. @defaultValue 'detail'; 'fastify' with `compat: 'fastify'` */
   render?: 'detail' | 'problem' | 'fastify' | ErrorRenderer
   validation?: ValidationOptions
+  websocket?: WebSocketOptions
   /**
    * Which errors may choose their status by `statusCode`: all as in Fastify, only those of known
    * kinds, or those the function accepts. @defaultValue 'fastify'
@@ -296,6 +322,15 @@ declare module 'fastify' {
     setExceptionHandler<const K extends ExceptionKey>(
       key: K,
       handler: ExceptionHandler<ErrorForKey<K>>,
+      options?: { override?: boolean }
+    ): this
+    /** Sets the handler of an error that a WebSocket's handler throws after the upgrade. */
+    setWebSocketExceptionHandler<
+      const K extends ExceptionKey,
+      S extends WebSocketLike = WebSocketLike
+    >(
+      key: K,
+      handler: WebSocketExceptionHandler<ErrorForKey<K>, S>,
       options?: { override?: boolean }
     ): this
     /** The handler that is in force for a key in this scope, defaults left out. */

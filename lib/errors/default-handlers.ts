@@ -8,10 +8,10 @@ import { tableFor } from './scope.ts'
 import type { SessionError } from './session-errors.ts'
 import { sessionBody, sessionStatus } from './session-replies.ts'
 import {
-  RequestValidationError,
-  type WebSocketRequestValidationError
+  type RequestValidationError,
+  WebSocketRequestValidationError
 } from './validation/validation-error.ts'
-import type { WebSocketException } from './websocket-exception.ts'
+import type { WebSocketException } from './websocket/websocket-exception.ts'
 
 /**
  * The handlers that answer where the app has none. They are handlers like any other: an app's own
@@ -26,13 +26,25 @@ export function httpExceptionHandler(error: HTTPException, request: FastifyReque
 
 /** 422 with the list of issues. */
 export function requestValidationExceptionHandler(
-  error: RequestValidationError | WebSocketRequestValidationError,
+  error: RequestValidationError,
   request: FastifyRequest
 ): ErrorReply {
   const { settings } = tableFor(request)
-  const code = error instanceof RequestValidationError ? error.code : undefined
-  const renderable = { error, detail: error.message, issues: error.errors(), code }
+  const { code, message: detail } = error
+  const renderable = { error, detail, issues: error.errors(), code }
   return renderReply({ ...renderable, status: settings.validation.status }, request, settings)
+}
+
+/** The same for a WebSocket, whose request is still HTTP; a 403 does not say why, as in FastAPI. */
+export function webSocketRequestValidationExceptionHandler(
+  error: WebSocketRequestValidationError,
+  request: FastifyRequest
+): ErrorReply {
+  const { settings } = tableFor(request)
+  const { rejectStatus: status, preUpgradeBody } = settings.websocket
+  if (!preUpgradeBody) return new ErrorReply(status)
+  const issues = status === 422 ? error.errors() : undefined
+  return renderReply({ error, status, issues }, request, settings)
 }
 
 /** Before the upgrade a WebSocket is refused as Starlette refuses it. */
@@ -40,7 +52,9 @@ export function webSocketExceptionHandler(
   error: WebSocketException,
   request: FastifyRequest
 ): ErrorReply {
-  return renderReply({ error, status: 403 }, request, tableFor(request).settings)
+  const { settings } = tableFor(request)
+  if (!settings.websocket.preUpgradeBody) return new ErrorReply(403)
+  return renderReply({ error, status: 403 }, request, settings)
 }
 
 /** Status and body as the SuperTokens front ends expect them. */
@@ -78,7 +92,9 @@ export function answerByDefault(
     case 'session':
       return sessionErrorHandler(error as SessionError, request)
     case 'validation':
-      return requestValidationExceptionHandler(error as RequestValidationError, request)
+      return error instanceof WebSocketRequestValidationError
+        ? webSocketRequestValidationExceptionHandler(error, request)
+        : requestValidationExceptionHandler(error as RequestValidationError, request)
     case 'websocket':
       return webSocketExceptionHandler(error as WebSocketException, request)
     case 'server':

@@ -22,7 +22,10 @@ export type {
   SessionErrorMap,
   TokenTheftPayload,
   ValidationIssue,
-  ValidationOptions
+  ValidationOptions,
+  WebSocketExceptionHandler,
+  WebSocketLike,
+  WebSocketOptions
 } from '../../types/errors.d.ts'
 export { OptionsError } from '../options/options-error.ts'
 export { afterResponse } from './after-response.ts'
@@ -37,7 +40,8 @@ export {
   requestValidationExceptionHandler,
   serverErrorHandler,
   sessionErrorHandler,
-  webSocketExceptionHandler
+  webSocketExceptionHandler,
+  webSocketRequestValidationExceptionHandler
 } from './default-handlers.ts'
 export { DEFERRED, ErrorReply } from './error-reply.ts'
 export { on } from './handler-maps.ts'
@@ -65,5 +69,6 @@ export {
   ResponseValidationError,
   WebSocketRequestValidationError
 } from './validation/validation-error.ts'
-export { WebSocketException } from './websocket-exception.ts'
+export { guardSocket, webSocketErrorHandler } from './websocket/socket-errors.ts'
+export { WebSocketException } from './websocket/websocket-exception.ts'
 export default errorsPlugin

@@ -16,6 +16,7 @@ import { type ErrorSettings, resolveSettings } from './settings.ts'
 import { bridgeEntries } from './supertokens-bridge.ts'
 import { formatSchemaErrors } from './validation/error-formatter.ts'
 import { keepJsonOffset } from './validation/json-offset.ts'
+import { wrapSocketHandlers } from './websocket/websocket-routes.ts'
 
 /**
  * Makes errors of an instance go through the registry, with these options.
@@ -66,13 +67,24 @@ function installLayer(instance: FastifyInstance, settings: ErrorSettings): Error
   const routes = hasIndex ? new RouteIndex(instance) : undefined
   const layer: ErrorLayer = { frozen: false, routes }
   instance.setErrorHandler(dispatch)
-  instance.decorate('setExceptionHandler', handlerSetter(layer))
+  instance.decorate('setExceptionHandler', handlerSetter(layer, 'handlers') as never)
+  instance.decorate(
+    'setWebSocketExceptionHandler',
+    handlerSetter(layer, 'webSocketHandlers') as never
+  )
   instance.decorate('getExceptionHandler', getExceptionHandler)
   instance.addHook('onReady', (done) => {
     layer.frozen = true
     done()
   })
+  const comesFirst = !instance.hasDecorator('websocketServer')
+  if (!comesFirst) {
+    instance.log.info(
+      '@fastify/websocket was registered first: errors of its handlers only come here if webSocketErrorHandler is its errorHandler'
+    )
+  }
   instance.addHook('onRoute', function (route) {
+    if (comesFirst) wrapSocketHandlers(route)
     routes?.add(route)
     prepareRoute(this, route, tableOf(this).settings)
   })
@@ -87,12 +99,15 @@ function installNotFound(instance: FastifyInstance): void {
   }
 }
 
-/** The decorator `setExceptionHandler` of one layer. */
-function handlerSetter(layer: ErrorLayer): FastifyInstance['setExceptionHandler'] {
-  return function setExceptionHandler(this: FastifyInstance, key, handler, options) {
+/** The decorators that set handlers, for HTTP or for WebSockets. */
+function handlerSetter(
+  layer: ErrorLayer,
+  table: 'handlers' | 'webSocketHandlers'
+): (key: ExceptionKey, handler: never, options?: { override?: boolean }) => FastifyInstance {
+  return function setHandler(this: FastifyInstance, key, handler, options) {
     if (layer.frozen) throw new ExceptionRegistryError('SUPERSESSION_HANDLERS_FROZEN')
     const entry = { key, handler: handler as ExceptionHandler, owner: this, overrides: undefined }
-    ownScope(this, layer).handlers.set(entry, options?.override)
+    ownScope(this, layer)[table].set(entry, options?.override)
     return this
   }
 }

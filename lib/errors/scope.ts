@@ -22,11 +22,14 @@ export interface ErrorLayer {
 export class ExceptionScope {
   readonly layer: ErrorLayer
   readonly handlers: HandlerMaps = new HandlerMaps()
+  /** A table of its own: after the upgrade there is no reply that an HTTP handler could use. */
+  readonly webSocketHandlers: HandlerMaps = new HandlerMaps()
   /** `undefined` for a scope that only has handlers. */
   settings: ErrorSettings | undefined
   readonly #instance: FastifyInstance
   readonly #routeTables = new WeakMap<object, ExceptionTable>()
   #table: ExceptionTable | undefined
+  #webSocketTable: ExceptionTable | undefined
 
   constructor(instance: FastifyInstance, layer: ErrorLayer) {
     this.#instance = instance
@@ -45,6 +48,15 @@ export class ExceptionScope {
     const table = new ExceptionTable(parent, this.handlers, settings)
     if (this.layer.frozen) this.#table = table
     return table
+  }
+
+  get webSocketTable(): ExceptionTable {
+    this.#webSocketTable ??= new ExceptionTable(
+      this.parent?.webSocketTable,
+      this.webSocketHandlers,
+      this.table.settings
+    )
+    return this.#webSocketTable
   }
 
   /** The table of a route with handlers in its `config`, kept as long as that config is. */
@@ -68,6 +80,11 @@ export function scopeOf(instance: FastifyInstance): ExceptionScope | undefined {
 /** The handlers and settings of an instance. */
 export function tableOf(instance: FastifyInstance): ExceptionTable {
   return nearestScope(instance).table
+}
+
+/** The handlers of an instance for errors of WebSockets after the upgrade. */
+export function webSocketTableOf(instance: FastifyInstance): ExceptionTable {
+  return nearestScope(instance).webSocketTable
 }
 
 /** Defaults that are called by hand work without the plugin too: with default settings. */

@@ -1,5 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ErrorRenderer, ErrorsOptions, ValidationOptions } from '../../types/errors.d.ts'
+import type {
+  ErrorRenderer,
+  ErrorsOptions,
+  ValidationOptions,
+  WebSocketOptions
+} from '../../types/errors.d.ts'
 import {
   anyOf,
   type Check,
@@ -24,6 +29,7 @@ export interface ErrorSettings {
   readonly compat: 'fastapi' | 'fastapi-strict' | 'fastify'
   readonly render: ErrorRenderer
   readonly validation: Readonly<Required<ValidationOptions>>
+  readonly websocket: Readonly<Required<WebSocketOptions>>
   readonly trustStatusCode: NonNullable<ErrorsOptions['trustStatusCode']>
   readonly applyHeaders: 'always' | 'default-only'
   readonly stripHeaders: StripHeaders
@@ -57,6 +63,16 @@ const defaults: ErrorSettings = {
     showPattern: true,
     messages: 'pydantic'
   },
+  websocket: {
+    rejectStatus: 422,
+    preUpgradeBody: true,
+    closeCodes: {
+      UNAUTHORISED: 4401,
+      TRY_REFRESH_TOKEN: 4401,
+      TOKEN_THEFT_DETECTED: 4401,
+      INVALID_CLAIMS: 4403
+    }
+  },
   trustStatusCode: 'fastify',
   applyHeaders: 'always',
   stripHeaders: 'representation',
@@ -71,8 +87,9 @@ const defaults: ErrorSettings = {
   methodNotAllowed: true
 }
 
-type Given = Partial<Omit<ErrorSettings, 'validation'>> & {
+type Given = Partial<Omit<ErrorSettings, 'validation' | 'websocket'>> & {
   readonly validation?: ValidationOptions
+  readonly websocket?: WebSocketOptions
 }
 
 /** What a `compat` changes where the app does not say otherwise. */
@@ -102,6 +119,25 @@ const validationChecks: Readonly<Record<keyof ValidationOptions, Check<unknown>>
   messages: anyOf("'pydantic', 'ajv' or a function", oneOf('pydantic', 'ajv'), functionOf())
 }
 
+const closeCode = integerWithin(3000, 4999)
+
+const webSocketChecks: Readonly<Record<keyof WebSocketOptions, Check<unknown>>> = {
+  rejectStatus: anyOf('422 or 403', integerWithin(422, 422), integerWithin(403, 403)),
+  preUpgradeBody: boolean,
+  closeCodes: (value, option) =>
+    checkAll(
+      value,
+      {
+        UNAUTHORISED: closeCode,
+        TRY_REFRESH_TOKEN: closeCode,
+        TOKEN_THEFT_DETECTED: closeCode,
+        INVALID_CLAIMS: closeCode,
+        CLEAR_DUPLICATE_SESSION_COOKIES: closeCode
+      },
+      option
+    )
+}
+
 const checks: Readonly<Record<keyof ErrorSettings, Check<unknown>>> = {
   sessionExpiredStatusCode: errorStatus,
   invalidClaimStatusCode: errorStatus,
@@ -111,6 +147,7 @@ const checks: Readonly<Record<keyof ErrorSettings, Check<unknown>>> = {
   compat: oneOf('fastapi', 'fastapi-strict', 'fastify'),
   render: checkRender,
   validation: (value, option) => checkAll(value, validationChecks, option),
+  websocket: (value, option) => checkAll(value, webSocketChecks, option),
   trustStatusCode: anyOf(
     "'fastify', 'known' or a function",
     oneOf('fastify', 'known'),
@@ -146,7 +183,12 @@ export function resolveSettings(
     ...inherited,
     ...preset,
     ...given,
-    validation: { ...inherited.validation, ...preset.validation, ...given.validation }
+    validation: { ...inherited.validation, ...preset.validation, ...given.validation },
+    websocket: {
+      ...inherited.websocket,
+      ...given.websocket,
+      closeCodes: { ...inherited.websocket.closeCodes, ...given.websocket?.closeCodes }
+    }
   }
   if (settings.sessionExpiredStatusCode === settings.invalidClaimStatusCode) {
     // Front ends tell "refresh" from "not allowed" by nothing but the status.
