@@ -310,6 +310,20 @@ export interface ErrorsOptions {
   methodNotAllowed?: boolean
 }
 
+/** An exception class that says how it is documented. */
+export interface DocumentedException {
+  readonly openapi: {
+    readonly status: number
+    readonly description?: string
+    readonly schema?: Readonly<Record<string, unknown>>
+  }
+}
+
+/** The errors of a route by status, with a description or a schema, or as documented classes. */
+export type ErrorResponses =
+  | Readonly<Record<number, string | Readonly<Record<string, unknown>>>>
+  | readonly DocumentedException[]
+
 declare module 'fastify' {
   interface FastifyInstance {
     /**
@@ -341,5 +355,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Handlers of this route alone. */
     exceptionHandlers?: HandlerTable
+    /** Errors to document for this route; see `errorResponsesTransform`. */
+    errorResponses?: ErrorResponses
   }
 }

@@ -2,10 +2,12 @@ import { errorsPlugin } from './plugin.ts'
 
 export type {
   ClaimValidationError,
+  DocumentedException,
   ErrorClass,
   ErrorCodeMap,
   ErrorForKey,
   ErrorRenderer,
+  ErrorResponses,
   ErrorsOptions,
   ExceptionHandler,
   ExceptionInit,
@@ -47,6 +49,11 @@ export { DEFERRED, ErrorReply } from './error-reply.ts'
 export { on } from './handler-maps.ts'
 export { HTTPException } from './http-exception.ts'
 export { notFoundHandler } from './not-found.ts'
+export {
+  type ErrorResponsesOptions,
+  errorResponsesTransform,
+  schemaNameResolver
+} from './openapi/error-responses.ts'
 export { recordUnhandled } from './record-unhandled.ts'
 export { ExceptionRegistryError } from './registry-error.ts'
 export { renderDetail, renderFastify, renderProblem } from './renderers.ts'
