@@ -1,8 +1,38 @@
 import { createHash } from 'node:crypto'
-import { type Database, open, type RootDatabase } from 'lmdb'
+import { createRequire } from 'node:module'
 import type { SessionRecord, SessionStore, StoredKey } from '../../types/store.d.ts'
 import { checkNames } from '../options/check.ts'
 import { OptionsError } from '../options/options-error.ts'
+
+// Not by import: the declarations of lmdb do not compile as those of an ES module.
+const { open } = createRequire(import.meta.url)('lmdb') as {
+  open(options: Readonly<Record<string, unknown>>): Environment
+}
+
+interface Environment {
+  openDB<Value, Key>(options: { readonly name: string }): Table<Value, Key>
+  /** Reads share a snapshot for a millisecond or so; the next read takes a new one. */
+  resetReadTxn(): void
+  /** Runs `action` under the lock of all writers, and resolves when its changes are committed. */
+  transaction<T>(action: () => T): Promise<T>
+  close(): Promise<void>
+}
+
+interface Table<Value, Key> {
+  get(key: Key): Value | undefined
+  putSync(key: Key, value: Value): boolean
+  removeSync(key: Key): boolean
+  getKeys(range: Range<Key>): Iterable<Key>
+  getRange(range: Range<Key>): Iterable<{ readonly key: Key; readonly value: Value }>
+}
+
+interface Range<Key> {
+  readonly start?: Key
+  /** Not included. */
+  readonly end?: Key
+  readonly limit?: number
+  readonly reverse?: boolean
+}
 
 /** What `lmdbStore` takes. */
 export interface LmdbStoreOptions {
@@ -32,14 +62,14 @@ export function lmdbStore(options: LmdbStoreOptions): SessionStore {
 const BATCH = 100
 
 class LmdbStore implements SessionStore {
-  readonly #root: RootDatabase
-  readonly #records: Database<SessionRecord, string>
+  readonly #root: Environment
+  readonly #records: Table<SessionRecord, string>
   /** Handles by their end: what has expired stands in front. */
-  readonly #ends: Database<boolean, [expiresAt: number, handle: string]>
+  readonly #ends: Table<boolean, [expiresAt: number, handle: string]>
   /** Handles by user and end. */
-  readonly #users: Database<boolean, [user: string, expiresAt: number, handle: string]>
+  readonly #users: Table<boolean, [user: string, expiresAt: number, handle: string]>
   /** In the order of adding. */
-  readonly #keys: Database<StoredKey, number>
+  readonly #keys: Table<StoredKey, number>
   #closed: Promise<void> | undefined
 
   constructor(path: string) {
@@ -56,6 +86,7 @@ class LmdbStore implements SessionStore {
   }
 
   get(handle: string): SessionRecord | null {
+    this.#root.resetReadTxn()
     return this.#records.get(handle) ?? null
   }
 
@@ -82,8 +113,12 @@ class LmdbStore implements SessionStore {
 
   listByUser(userId: string, nowMs: number): string[] {
     const user = hashOf(userId)
-    const range = { start: [user, nowMs + 1, ''], end: [user, Number.MAX_VALUE, ''] }
-    return Array.from(this.#users.getKeys(range), ([, , handle]) => handle)
+    this.#root.resetReadTxn()
+    const ends = this.#users.getKeys({
+      start: [user, nowMs + 1, ''],
+      end: [user, Number.MAX_VALUE, '']
+    })
+    return Array.from(ends, ([, , handle]) => handle)
   }
 
   async deleteExpired(nowMs: number, limit: number): Promise<number> {
@@ -97,12 +132,13 @@ class LmdbStore implements SessionStore {
   }
 
   listKeys(): StoredKey[] {
-    return Array.from(this.#keys.getRange({ reverse: true }), ({ value }) => value)
+    this.#root.resetReadTxn()
+    return this.#readKeys()
   }
 
   async addKey(key: StoredKey, expectedNewestKid: string | null): Promise<boolean> {
     return this.#root.transaction(() => {
-      const newest = this.listKeys().find(({ kind }) => kind === key.kind)
+      const newest = this.#readKeys().find(({ kind }) => kind === key.kind)
       if ((newest?.kid ?? null) !== expectedNewestKid) return false
       const [position = 0] = this.#keys.getKeys({ reverse: true, limit: 1 })
       this.#keys.putSync(position + 1, key)
@@ -113,6 +149,10 @@ class LmdbStore implements SessionStore {
   async close(): Promise<void> {
     this.#closed ??= this.#root.close()
     await this.#closed
+  }
+
+  #readKeys(): StoredKey[] {
+    return Array.from(this.#keys.getRange({ reverse: true }), ({ value }) => value)
   }
 
   #put(record: SessionRecord): void {
@@ -142,7 +182,7 @@ class LmdbStore implements SessionStore {
   }
 
   #deleteEndedKeys(nowMs: number, limit: number): number {
-    const ended = Array.from(this.#keys.getRange())
+    const ended = Array.from(this.#keys.getRange({}))
       .filter(({ value: { expiresAt } }) => expiresAt !== null && expiresAt <= nowMs)
       .slice(0, limit)
     for (const { key } of ended) this.#keys.removeSync(key)
