@@ -2,7 +2,7 @@ import { type Test, test } from 'tap'
 import type { SessionStore, SupersessionOptions } from '../../lib/index.ts'
 import { buildApp, TestClock } from '../builders/app.ts'
 import { Client } from '../builders/client.ts'
-import { durableStores } from '../builders/durable-stores.ts'
+import { durableStores, openBackend } from '../builders/durable-stores.ts'
 
 /** Databases let sessions expire by their own clock, so this one begins at their time. */
 function clockOfNow(): TestClock {
@@ -19,9 +19,10 @@ function starter(t: Test, openStore: () => SessionStore, options: SupersessionOp
   return { start, clock }
 }
 
-for (const { name, skip, openBackend } of durableStores) {
+for (const durable of durableStores) {
+  const { name, skip } = durable
   test(`on ${name}`, { skip }, async (t) => {
-    const openStore = await openBackend(t)
+    const openStore = await openBackend(t, durable)
 
     await t.test('a session lives from login to sign-out, in two processes', async (t) => {
       const { start, clock } = starter(t, openStore)
@@ -99,7 +100,7 @@ for (const { name, skip, openBackend } of durableStores) {
   })
 
   test(`on ${name}, processes that start together agree on keys`, { skip }, async (t) => {
-    const openStore = await openBackend(t)
+    const openStore = await openBackend(t, durable)
     const { start } = starter(t, openStore)
     const apps = await Promise.all(Array.from({ length: 5 }, start))
     const published = await Promise.all(
@@ -111,7 +112,7 @@ for (const { name, skip, openBackend } of durableStores) {
   })
 
   test(`on ${name}, with a secret no key is stored in clear`, { skip }, async (t) => {
-    const openStore = await openBackend(t)
+    const openStore = await openBackend(t, durable)
     const { start } = starter(t, openStore, { secret: 'thirty-two characters are needed' })
     await start()
     const keys = await openStore().listKeys()
