@@ -1,0 +1,63 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { extname } from 'node:path'
+import { build } from 'esbuild'
+import type { FastifyInstance } from 'fastify'
+
+/** Not compiled, so it is where the sources are, wherever this file runs from. */
+const PUBLIC = new URL('examples/demo/public/', rootOf(import.meta.url))
+
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  '.css': 'text/css; charset=utf-8',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml'
+}
+
+/** Everything comes from here, and no script but ours runs. */
+const CONTENT_SECURITY_POLICY =
+  "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+/** The page, its files, and the front-end SDK. */
+export async function registerPage(app: FastifyInstance): Promise<void> {
+  for (const name of await readdir(PUBLIC)) {
+    const content = await readFile(new URL(name, PUBLIC))
+    serve(app, name === 'index.html' ? '/' : `/${name}`, { name, content })
+  }
+  serve(app, '/supertokens.js', { name: 'supertokens.js', content: await bundleSdk() })
+}
+
+function serve(
+  app: FastifyInstance,
+  url: string,
+  { name, content }: { name: string; content: Buffer | string }
+): void {
+  app.get(url, async (_request, reply) => {
+    reply.type(CONTENT_TYPES[extname(name)] ?? 'application/octet-stream')
+    reply.header('cache-control', 'no-cache')
+    reply.header('content-security-policy', CONTENT_SECURITY_POLICY)
+    return content
+  })
+}
+
+/** `supertokens-website` as npm has it: CommonJS, which a browser cannot load by itself. */
+async function bundleSdk(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [
+      createRequire(import.meta.url).resolve('supertokens-website/lib/build/bundleEntry.js')
+    ],
+    bundle: true,
+    format: 'iife',
+    globalName: 'supertokens',
+    platform: 'browser',
+    target: 'es2022',
+    minify: true,
+    write: false
+  })
+  return outputFiles.map(({ text }) => text).join('\n')
+}
+
+/** The repository, from a source file or from what it was compiled to in `.build`. */
+function rootOf(url: string): URL {
+  return new URL(url.includes('/.build/') ? '../../../' : '../../', url)
+}
