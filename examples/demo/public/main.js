@@ -35,7 +35,7 @@ startSdk(transferMethod(), onSdkEvent)
 $(`input[name=transfer][value=${transferMethod()}]`).checked = true
 bindControls()
 afterEachAction(catchUp)
-await doesSessionExist()
+if (!(await doesSessionExist())) addNote('There is no session yet')
 setInterval(tick, TICK_MS)
 await catchUp()
 
@@ -85,7 +85,10 @@ async function openAdminPage() {
   showAnswer('#claim-answer', reply)
   const { claimValidationErrors } = reply.body
   $('#claim-errors').hidden = claimValidationErrors === undefined
-  $('#claim-errors').textContent = JSON.stringify({ claimValidationErrors }, null, 2)
+  $('#claim-errors').textContent = JSON.stringify({ claimValidationErrors }, null, 1).replace(
+    /\n */g,
+    ' '
+  )
 }
 
 async function switchRole() {
@@ -128,7 +131,7 @@ function switchTo(token, handle) {
   Object.assign(shown, { handle, payload: '', isExpired: undefined })
   $('#signed-in').hidden = token === null
   $('#signed-out').hidden = token !== null
-  $('#status').textContent = token === null ? 'Signed out' : `Signed in as ${token.uid}`
+  $('#status').textContent = token === null ? 'Signed out' : 'Signed in'
   $('#status').dataset.state = token === null ? 'out' : 'in'
   startOver()
   if (token === null) {

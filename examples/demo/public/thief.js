@@ -46,7 +46,7 @@ async function replay() {
   if (!ok) return
   addNote(`The thief replays the old refresh token: ${body.status} ${body.message}`)
   raiseAlarm(
-    `Theft alarm: the thief's refresh token was answered with ${body.status}, \u201c${body.message}\u201d. The server has ended the session, for the thief and for you.`
+    `Theft alarm: the thief\u2019s refresh token was answered with ${body.status}, \u201c${body.message}\u201d. The server has ended the session, for the thief and for you.`
   )
   mark('strike', 'done')
   // The page learns of it as any page does: with its next request.

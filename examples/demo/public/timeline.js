@@ -4,7 +4,7 @@ const list = document.querySelector('#log')
 const EVENTS = {
   SESSION_CREATED: 'the SDK has a session',
   REFRESH_SESSION: 'the SDK has refreshed',
-  ACCESS_TOKEN_PAYLOAD_UPDATED: 'the claims have changed',
+  ACCESS_TOKEN_PAYLOAD_UPDATED: 'the access token says something else',
   API_INVALID_CLAIM: 'a claim check failed',
   UNAUTHORISED: 'there is no session',
   SIGN_OUT: 'signed out'
@@ -17,7 +17,7 @@ export function addRequest({ method, path, status, tokens, message }) {
   const note = element('span', 'note', tokens)
   const entry = add('request', [
     element('span', 'chip', status === 0 ? '!' : String(status)),
-    element('span', 'what', `${method} ${shorten(path)}`),
+    element('span', 'what', `${method.toUpperCase()} ${shorten(path)}`),
     note
   ])
   entry.dataset.status = status === 0 ? 'failed' : `${Math.floor(status / 100)}xx`
@@ -30,7 +30,7 @@ export function addRequest({ method, path, status, tokens, message }) {
 export function addEvent(action) {
   add('event', [
     element('span', 'chip', 'SDK'),
-    element('span', 'what', action),
+    eventName(action),
     element('span', 'note', EVENTS[action] ?? '')
   ])
 }
@@ -48,6 +48,13 @@ function add(kind, children) {
   list.prepend(entry)
   while (list.children.length > MAX_ENTRIES) list.lastChild.remove()
   return entry
+}
+
+/** May be broken behind its underscores, and nowhere else. */
+function eventName(action) {
+  const name = element('span', 'what')
+  for (const part of action.split(/(?<=_)/)) name.append(part, document.createElement('wbr'))
+  return name
 }
 
 /** A session's handle is a long one, and its first letters will do. */

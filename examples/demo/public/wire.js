@@ -37,7 +37,7 @@ export function observeRequests(report) {
 function tokensIn(response, path) {
   const frontToken = response.headers.get('front-token')
   if (frontToken === null) return ''
-  if (frontToken === 'remove') return 'tokens taken away'
+  if (frontToken === 'remove') return 'tokens cleared'
   const isPair = path.endsWith('/refresh') || path.endsWith('/sign-in')
   return isPair ? 'new access and refresh token' : 'new access token'
 }
