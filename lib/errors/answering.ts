@@ -1,9 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ExceptionHandler, HandlerResult } from '../../types/errors.d.ts'
+import { channels, type HandlerFailedMessage } from './channels.ts'
 import { answerByDefault } from './default-handlers.ts'
+import { ErrorReply } from './error-reply.ts'
 import { type Failure, understand } from './failure.ts'
 import type { Entry } from './handler-maps.ts'
-import { logOutcome, logSafely } from './log.ts'
+import { logSafely } from './log.ts'
+import { noteOutcome } from './outcome.ts'
 import type { ExceptionTable } from './registry.ts'
 import { jsonType } from './renderers.ts'
 import { applyHeaders, cleanHeaders } from './reply-headers.ts'
@@ -28,6 +31,7 @@ export class Answering {
   readonly original: unknown
   readonly #table: ExceptionTable
   #used: Set<ExceptionHandler> | undefined
+  readonly #startedNs = process.hrtime.bigint()
   #errors = 0
   /** Whose headers are on the reply already; cookies among them would be added twice. */
   #applied: Failure | undefined
@@ -48,7 +52,7 @@ export class Answering {
     try {
       step()
     } catch (fault) {
-      logSafely(this.request, 'error', { err: fault }, 'answering an error failed')
+      logSafely(this.request, 'error', 'answering an error failed', () => ({ err: fault }))
       this.#answerConstant()
     }
   }
@@ -57,6 +61,8 @@ export class Answering {
   resolve(thrown: unknown): void {
     if (++this.#errors > maxErrors) throw new Error('Too many errors in one request')
     const failure = this.understand(thrown)
+    // A serialiser that the route set is applied even to strings.
+    this.reply.serializer(null as never)
     cleanHeaders(this.reply, this.#table.settings.stripHeaders, this.noteDropped)
     this.#clearTokens(failure)
     this.attempt(failure)
@@ -65,8 +71,13 @@ export class Answering {
   /** Gives the next handler its turn. */
   attempt(failure: Failure): void {
     const entry = this.#next(failure)
-    if (entry === undefined) this.send(answerByDefault(failure, this.request), failure, undefined)
-    else new Turn(this, entry, failure).take()
+    if (entry !== undefined) {
+      new Turn(this, entry, failure).take()
+      return
+    }
+    const answer = answerByDefault(failure, this.request)
+    if (answer instanceof ErrorReply) this.send(answer, failure, undefined)
+    else void answer.then((page) => this.guard(() => this.send(page, failure, undefined)))
   }
 
   /** What the next handler says, for the handler that asks. */
@@ -93,7 +104,20 @@ export class Answering {
 
   noteOutcome(failure: Failure, entry: Entry | undefined): void {
     const { original, request, reply } = this
-    logOutcome({ failure, original, entry, status: reply.statusCode }, request)
+    const outcome = { failure, original, entry, status: reply.statusCode, request, reply }
+    noteOutcome({ ...outcome, startedNs: this.#startedNs }, this.#table.settings)
+  }
+
+  /** Publishes what a handler threw. */
+  noteHandlerFailed({ error }: Failure, secondary: unknown, { key }: Entry): void {
+    if (!channels.handlerFailed.hasSubscribers) return
+    const { request } = this
+    channels.handlerFailed.publish({
+      error,
+      secondary,
+      key,
+      request
+    } satisfies HandlerFailedMessage)
   }
 
   readonly noteDropped = (header: string): void => {
@@ -119,7 +143,7 @@ export class Answering {
     try {
       this.#table.settings.clearTokens?.(this.request, this.reply)
     } catch (fault) {
-      logSafely(this.request, 'error', { err: fault }, 'clearing the tokens failed')
+      logSafely(this.request, 'error', 'clearing the tokens failed', () => ({ err: fault }))
     }
   }
 

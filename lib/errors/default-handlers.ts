@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { debugReply } from './debug-page.ts'
 import { ErrorReply } from './error-reply.ts'
 import type { Failure } from './failure.ts'
 import type { HTTPException } from './http-exception.ts'
@@ -6,11 +7,11 @@ import { renderReply } from './render.ts'
 import { tableFor } from './scope.ts'
 import type { SessionError } from './session-errors.ts'
 import { sessionBody, sessionStatus } from './session-replies.ts'
-import type {
-  RequestValidationError,
+import {
+  type RequestValidationError,
   WebSocketRequestValidationError
 } from './validation/validation-error.ts'
-import type { WebSocketException } from './websocket-exception.ts'
+import type { WebSocketException } from './websocket/websocket-exception.ts'
 
 /**
  * The handlers that answer where the app has none. They are handlers like any other: an app's own
@@ -25,12 +26,25 @@ export function httpExceptionHandler(error: HTTPException, request: FastifyReque
 
 /** 422 with the list of issues. */
 export function requestValidationExceptionHandler(
-  error: RequestValidationError | WebSocketRequestValidationError,
+  error: RequestValidationError,
   request: FastifyRequest
 ): ErrorReply {
   const { settings } = tableFor(request)
-  const renderable = { error, detail: error.message, issues: error.errors() }
+  const { code, message: detail } = error
+  const renderable = { error, detail, issues: error.errors(), code }
   return renderReply({ ...renderable, status: settings.validation.status }, request, settings)
+}
+
+/** The same for a WebSocket, whose request is still HTTP; a 403 does not say why, as in FastAPI. */
+export function webSocketRequestValidationExceptionHandler(
+  error: WebSocketRequestValidationError,
+  request: FastifyRequest
+): ErrorReply {
+  const { settings } = tableFor(request)
+  const { rejectStatus: status, preUpgradeBody } = settings.websocket
+  if (!preUpgradeBody) return new ErrorReply(status)
+  const issues = status === 422 ? error.errors() : undefined
+  return renderReply({ error, status, issues }, request, settings)
 }
 
 /** Before the upgrade a WebSocket is refused as Starlette refuses it. */
@@ -38,7 +52,9 @@ export function webSocketExceptionHandler(
   error: WebSocketException,
   request: FastifyRequest
 ): ErrorReply {
-  return renderReply({ error, status: 403 }, request, tableFor(request).settings)
+  const { settings } = tableFor(request)
+  if (!settings.websocket.preUpgradeBody) return new ErrorReply(403)
+  return renderReply({ error, status: 403 }, request, settings)
 }
 
 /** Status and body as the SuperTokens front ends expect them. */
@@ -64,8 +80,11 @@ export function serverErrorHandler(error: Error, request: FastifyRequest): Error
   return renderReply({ status: 500, error, detail }, request, settings)
 }
 
-/** The default reply to a failure. */
-export function answerByDefault(failure: Failure, request: FastifyRequest): ErrorReply {
+/** The default reply to a failure; the debug page needs time to read source files. */
+export function answerByDefault(
+  failure: Failure,
+  request: FastifyRequest
+): ErrorReply | Promise<ErrorReply> {
   const { kind, error, status, detail, code } = failure
   switch (kind) {
     case 'http':
@@ -73,10 +92,13 @@ export function answerByDefault(failure: Failure, request: FastifyRequest): Erro
     case 'session':
       return sessionErrorHandler(error as SessionError, request)
     case 'validation':
-      return requestValidationExceptionHandler(error as RequestValidationError, request)
+      return error instanceof WebSocketRequestValidationError
+        ? webSocketRequestValidationExceptionHandler(error, request)
+        : requestValidationExceptionHandler(error as RequestValidationError, request)
     case 'websocket':
       return webSocketExceptionHandler(error as WebSocketException, request)
     case 'server':
+      if (tableFor(request).settings.debug !== false) return debugReply(error, request)
       return serverErrorHandler(error, request)
   }
 }

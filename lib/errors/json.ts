@@ -21,6 +21,7 @@ function jsonable(
   onUnserializable: OnUnserializable
 ): unknown {
   if (typeof value === 'bigint') return value.toString()
+  if (typeof value === 'function' || typeof value === 'symbol') return null
   if (typeof value !== 'object' || value === null) return value
   if (ancestors.includes(value)) return '[Circular]'
   try {

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { RequestPart, ValidationIssue } from '../../../types/errors.d.ts'
 import type { ErrorSettings } from '../settings.ts'
+import { bodyOf } from './captured-body.ts'
 import { type IssueContext, listIssues } from './issues.ts'
 import type { FailedPart } from './problem.ts'
 import { RequestValidationError } from './validation-error.ts'
@@ -70,7 +71,7 @@ function schemaMismatch(
     list: () => listIssues(inOrder, context),
     endpoint: endpointOf(request),
     cause: error,
-    body: request.body,
+    body: bodyOf(request),
     parts: validationOrder.filter((part) => failed.has(part)),
     code: String(error.code)
   })

@@ -1,0 +1,86 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { pathToFileURL } from 'node:url'
+import type { FastifyInstance } from 'fastify'
+import { type Test, test } from 'tap'
+import { SESSION_OPTIONS } from '../lib/options/resolve.ts'
+import { Client } from './builders/client.ts'
+
+const readme = await readFile('README.md', 'utf8')
+const examples = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => String(code))
+
+/** Runs an example as it stands, but for where the package is and for listening on a port. */
+async function run(t: Test, code: string | undefined): Promise<FastifyInstance> {
+  const folder = '.build/readme'
+  const file = `${folder}/example-${examples.indexOf(String(code))}.js`
+  const runnable = String(code)
+    .replaceAll("'fastify-supersession'", "'../lib/index.js'")
+    .replace(/^await app\.listen.*$/m, '')
+  await mkdir(folder, { recursive: true })
+  await writeFile(file, `${runnable}\nexport { app }\n`)
+  const { app } = await import(pathToFileURL(file).href)
+  t.teardown(() => app.close())
+  return app
+}
+
+test('the first example does what it says', async (t) => {
+  const app = await run(t, examples[0])
+  const client = new Client(app, 'cookie')
+  t.equal((await client.get('/me')).statusCode, 401)
+  t.same((await client.login('ada')).json(), { ok: true })
+  t.same((await client.get('/me')).json(), { userId: 'ada' })
+  const missing = await client.get('/items/5')
+  t.equal(missing.statusCode, 404)
+  t.same(missing.json(), { detail: 'Item not found' })
+  t.equal(missing.headers['x-error'], 'no item')
+})
+
+test('the example for production takes a secret and answers errors its own way', async (t) => {
+  process.env['SESSION_SECRET'] = 'thirty-two characters are needed'
+  const app = await run(t, examples[1])
+  app.get('/me', { preHandler: app.verifySession() }, async () => 'never')
+  t.same((await app.inject('/me')).json(), { error_msg: 'unauthorised' })
+  t.equal(examples.length, 2, 'there are no examples that nobody runs')
+})
+
+test('the table of options names every option of the plugin, and no other', (t) => {
+  const [, table = ''] = /## Options\n(.*?)\n## /s.exec(readme) ?? []
+  const rows = [...table.matchAll(/^\| (`.*?) \|/gm)].map(([, cell]) => String(cell))
+  const names = rows.flatMap((cell) => [...cell.matchAll(/`(\w+)/g)].map(([, name]) => name))
+  t.same([...new Set(names)].sort(), [...SESSION_OPTIONS].sort())
+  t.end()
+})
+
+test('the table of errors gives the default status and body of each session error', async (t) => {
+  const { default: Fastify } = await import('fastify')
+  const { default: errors, ...classes } = await import('../lib/errors/index.ts')
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(errors)
+  const payload = { sessionHandle: 'h', userId: 'u', recipeUserId: 'u' }
+  const thrown: Record<string, Error> = {
+    UnauthorisedError: new classes.UnauthorisedError(),
+    TryRefreshTokenError: new classes.TryRefreshTokenError(),
+    TokenTheftDetectedError: new classes.TokenTheftDetectedError(payload),
+    InvalidClaimsError: new classes.InvalidClaimsError([]),
+    ClearDuplicateSessionCookiesError: new classes.ClearDuplicateSessionCookiesError(),
+    StoreUnavailableError: new classes.StoreUnavailableError(),
+    'anything else': new Error('secret')
+  }
+  app.get<{ Params: { name: string } }>('/:name', async ({ params }) => {
+    throw thrown[params.name]
+  })
+  for (const name of Object.keys(thrown)) {
+    const row = readme
+      .split('\n')
+      .find((line) => line.startsWith(`| \`${name}\` |`) || line.startsWith(`| ${name} |`))
+    const [, , , status, body = ''] = String(row)
+      .split('|')
+      .map((cell) => cell.trim())
+    const reply = await app.inject(`/${encodeURIComponent(name)}`)
+    t.equal(String(reply.statusCode), status?.slice(0, 3), name)
+    const [, key] = /"(\w+)"/.exec(body) ?? []
+    t.equal(Object.keys(reply.json())[0], key, name)
+    const [, text] = /:"(.*?)"/.exec(body) ?? []
+    if (text !== undefined) t.equal(Object.values(reply.json())[0], text, name)
+  }
+})
