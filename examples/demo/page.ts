@@ -1,12 +1,14 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { extname } from 'node:path'
+import { extname, join } from 'node:path'
 import { build } from 'esbuild'
 import type { FastifyInstance } from 'fastify'
 
-/** Not compiled, so it is where the sources are, wherever this file runs from. */
-const PUBLIC = new URL('examples/demo/public/', rootOf(import.meta.url))
+const require = createRequire(import.meta.url)
+/** Not compiled: found through the package itself, wherever this file runs from. */
+const PUBLIC = join(require.resolve('fastify-supersession/package.json'), '../examples/demo/public')
 
+/** One for each kind of file that lies there. */
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
   '.html': 'text/html; charset=utf-8',
@@ -21,7 +23,7 @@ const CONTENT_SECURITY_POLICY =
 /** The page, its files, and the front-end SDK. */
 export async function registerPage(app: FastifyInstance): Promise<void> {
   for (const name of await readdir(PUBLIC)) {
-    const content = await readFile(new URL(name, PUBLIC))
+    const content = await readFile(join(PUBLIC, name))
     serve(app, name === 'index.html' ? '/' : `/${name}`, { name, content })
   }
   serve(app, '/supertokens.js', { name: 'supertokens.js', content: await bundleSdk() })
@@ -33,7 +35,7 @@ function serve(
   { name, content }: { name: string; content: Buffer | string }
 ): void {
   app.get(url, async (_request, reply) => {
-    reply.type(CONTENT_TYPES[extname(name)] ?? 'application/octet-stream')
+    reply.type(String(CONTENT_TYPES[extname(name)]))
     reply.header('cache-control', 'no-cache')
     reply.header('content-security-policy', CONTENT_SECURITY_POLICY)
     return content
@@ -43,9 +45,7 @@ function serve(
 /** `supertokens-website` as npm has it: CommonJS, which a browser cannot load by itself. */
 async function bundleSdk(): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [
-      createRequire(import.meta.url).resolve('supertokens-website/lib/build/bundleEntry.js')
-    ],
+    entryPoints: [require.resolve('supertokens-website/lib/build/bundleEntry.js')],
     bundle: true,
     format: 'iife',
     globalName: 'supertokens',
@@ -55,9 +55,4 @@ async function bundleSdk(): Promise<string> {
     write: false
   })
   return outputFiles.map(({ text }) => text).join('\n')
-}
-
-/** The repository, from a source file or from what it was compiled to in `.build`. */
-function rootOf(url: string): URL {
-  return new URL(url.includes('/.build/') ? '../../../' : '../../', url)
 }

@@ -69,8 +69,8 @@ function lootOf(reply: FastifyReply): Loot {
     const headers = { 'st-auth-mode': 'header', authorization: `Bearer ${bearer}` }
     return { refreshToken: bearer, headers, replacedAt: null }
   }
-  const [, refreshToken = ''] =
-    /sRefreshToken=([^;,]+)/.exec(String(reply.getHeader('set-cookie'))) ?? []
+  const cookies = String(reply.getHeader('set-cookie'))
+  const refreshToken = String(/sRefreshToken=([^;,]+)/.exec(cookies)?.[1])
   const headers = { 'st-auth-mode': 'cookie', cookie: `sRefreshToken=${refreshToken}` }
   return { refreshToken, headers, replacedAt: null }
 }

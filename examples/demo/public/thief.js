@@ -1,4 +1,4 @@
-import { onClick } from './actions.js'
+import { onClick, showAnswer } from './actions.js'
 import { call } from './api.js'
 import { raiseAlarm } from './banner.js'
 import { refreshNow } from './sdk.js'
@@ -42,8 +42,13 @@ async function strike() {
 }
 
 async function replay() {
-  const { ok, body } = await call('POST', '/api/thief/strike')
-  if (!ok) return
+  const reply = await call('POST', '/api/thief/strike')
+  if (!reply.ok) {
+    mark('strike', 'todo')
+    showAnswer('#thief-answer', reply)
+    return
+  }
+  const { body } = reply
   addNote(`The thief replays the old refresh token: ${body.status} ${body.message}`)
   raiseAlarm(
     `Theft alarm: the thief\u2019s refresh token was answered with ${body.status}, \u201c${body.message}\u201d. The server has ended the session, for the thief and for you.`
