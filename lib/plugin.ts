@@ -2,7 +2,7 @@ import fastifyCookie from '@fastify/cookie'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { SupersessionOptions } from '../types/options.d.ts'
-import type { Session, VerifySessionOptions } from '../types/session.d.ts'
+import type { Session, Sessions, VerifySessionOptions } from '../types/session.d.ts'
 import type { SessionStore } from '../types/store.d.ts'
 import { installErrors } from './errors/install.ts'
 import { KeyRing } from './keys/key-ring.ts'
@@ -10,11 +10,11 @@ import { loadRefreshKeys } from './keys/refresh-keys.ts'
 import { deriveKeys } from './keys/secrets.ts'
 import { OptionsError } from './options/options-error.ts'
 import { partOptions, resolveSettings, type Settings } from './options/resolve.ts'
-import { registerDiscoveryRoutes } from './routes/discovery-routes.ts'
-import { registerSessionRoutes } from './routes/session-routes.ts'
+import { registerRoutes } from './routes/register-routes.ts'
+import { sessionApis } from './routes/session-apis.ts'
 import { GuardedStore } from './session/guarded-store.ts'
 import { LocalAuthority } from './session/local-authority.ts'
-import { AppSessions } from './session/sessions.ts'
+import { openSessions } from './session/open-sessions.ts'
 import { startSweeper } from './session/sweeper.ts'
 import { verifySessionHook, verifySessionOf } from './session/verify-session.ts'
 import { memoryStore } from './stores/memory.ts'
@@ -42,21 +42,23 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
 
   const store = new GuardedStore(settings.store ?? memoryStore())
   const { accessTokens, authority } = await openAuthority(store, settings)
-  const sessions = new AppSessions({ authority, transport }, accessTokens, {
-    issuer: settings.appInfo.issuer,
-    antiCsrf: settings.antiCsrf,
-    clearsOlderCookies: settings.cookies.olderDomain !== undefined,
-    clock: settings.clock
-  })
+  const { clock, globalClaimValidators, override } = settings
+  const sessions = openSessions(
+    { authority, transport, clock, globalClaimValidators },
+    accessTokens,
+    {
+      ...settings,
+      issuer: settings.appInfo.issuer,
+      clearsOlderCookies: settings.cookies.olderDomain !== undefined
+    },
+    override.functions
+  )
   decorate(app, sessions, settings.requestProperty)
 
-  await app.register(
-    async (routes) => {
-      registerDiscoveryRoutes(routes, sessions)
-      registerSessionRoutes(routes, sessions)
-    },
-    { prefix: settings.appInfo.routeBasePath }
-  )
+  const apis = sessionApis(sessions)
+  await app.register(async (scope) => registerRoutes(scope, override.apis?.(apis) ?? apis), {
+    prefix: settings.appInfo.routeBasePath
+  })
 
   const stopSweeper = startSweeper(store, { clock: settings.clock, log: app.log })
   app.addHook('onClose', async () => {
@@ -91,7 +93,7 @@ async function openAuthority(store: SessionStore, settings: Settings) {
   return { accessTokens, authority }
 }
 
-function decorate(app: FastifyInstance, sessions: AppSessions, property: string): void {
+function decorate(app: FastifyInstance, sessions: Sessions, property: string): void {
   app.decorate('sessions', sessions)
   app.decorate('verifySession', (options?: VerifySessionOptions) =>
     verifySessionHook(sessions, property, options)

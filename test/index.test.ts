@@ -2,9 +2,16 @@ import { test } from 'tap'
 import * as errors from '../lib/errors/index.ts'
 import * as main from '../lib/index.ts'
 
-test('the package exports the plugin, the memory store, and what the errors plugin exports', (t) => {
+test('the package exports the plugin, the memory store, the claims, and what the errors plugin exports', (t) => {
   const names = (module: object) => Object.keys(module).filter((name) => name !== 'default')
-  t.same(names(main).sort(), [...names(errors), 'memoryStore'].sort())
+  const own = [
+    'BooleanClaim',
+    'memoryStore',
+    'PrimitiveArrayClaim',
+    'PrimitiveClaim',
+    'SessionClaim'
+  ]
+  t.same(names(main).sort(), [...names(errors), ...own].sort())
   t.type(main.default, 'function')
   t.not(main.default, errors.default)
   t.end()

@@ -1,6 +1,7 @@
 import 'fastify'
 import type { Session, Sessions, VerifySessionHook, VerifySessionOptions } from './session.d.ts'
 
+export type * from './claims.d.ts'
 export type * from './errors.d.ts'
 export type * from './keys.d.ts'
 export type * from './options.d.ts'
@@ -8,6 +9,9 @@ export type * from './session.d.ts'
 export type * from './store.d.ts'
 
 declare module 'fastify' {
+  /** Types of the app's custom claims in `request.session.payload`; empty, for apps to augment. */
+  interface SessionClaims {}
+
   interface FastifyInstance {
     /** Everything that can be done to sessions. */
     readonly sessions: Sessions

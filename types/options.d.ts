@@ -1,7 +1,8 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Claim, ClaimValidator } from './claims.d.ts'
 import type { ErrorsOptions } from './errors.d.ts'
 import type { SigningAlgorithm } from './keys.d.ts'
-import type { TransferMethod } from './session.d.ts'
+import type { Sessions, TransferMethod } from './session.d.ts'
 import type { SessionStore } from './store.d.ts'
 
 /** Seconds as a number, or a number with a unit: `'30s'`, `'15m'`, `'12h'`, `'7d'`. */
@@ -77,6 +78,21 @@ export interface SupersessionOptions extends Pick<ErrorsOptions, SharedErrorsOpt
    */
   readonly refreshTokenValidity?: Duration
   /**
+   * How long a session lives at most, used or not. Bounds: longer than `accessTokenValidity`.
+   * @defaultValue as long as it is used
+   */
+  readonly absoluteLifetime?: Duration
+  /**
+   * How many sessions a user may have; a new one ends those that would end first. From 1.
+   * @defaultValue any number
+   */
+  readonly maxSessionsPerUser?: number
+  /**
+   * Whether the client's address (`request.ip`) is kept with a session, for the list of devices.
+   * @defaultValue false
+   */
+  readonly recordAddress?: boolean
+  /**
    * For how long after a refresh tabs and retries that present the same refresh token are given the
    * same next one, and for how long after its confirmation stragglers are welcome. Bounds: 0 to 300
    * seconds; 0 is the rule of SuperTokens, under which two tabs can look like a theft.
@@ -139,6 +155,14 @@ export interface SupersessionOptions extends Pick<ErrorsOptions, SharedErrorsOpt
    */
   readonly exposeAccessTokenToFrontendInCookieBasedAuth?: boolean
 
+  /** Claims that every new session is given. */
+  readonly claims?: readonly Claim<unknown>[]
+  /** Claim validators of every route, unless it overrides them. */
+  readonly globalClaimValidators?: readonly ClaimValidator[]
+
+  /** Replaces functions of `app.sessions` and the plugin's routes, or switches routes off. */
+  readonly override?: SessionOverrides
+
   /**
    * Name of the request's property, where another plugin has taken `session`.
    * @defaultValue 'session'
@@ -154,3 +178,23 @@ export interface SupersessionOptions extends Pick<ErrorsOptions, SharedErrorsOpt
 
 /** Options of the errors plugin that the session plugin passes on. */
 type SharedErrorsOption = Exclude<keyof ErrorsOptions, 'clearTokens'>
+
+/** What answers one of the plugin's routes. `undefined` switches the route off. */
+export type SessionApi =
+  | ((request: FastifyRequest, reply: FastifyReply) => Promise<unknown>)
+  | undefined
+
+/** The plugin's routes, by SuperTokens' names where there are any. */
+export interface SessionApis {
+  readonly refreshPOST: SessionApi
+  readonly signOutPOST: SessionApi
+  readonly jwksGET: SessionApi
+  readonly discoveryGET: SessionApi
+}
+
+/** Each is given the originals, and answers what takes their place. */
+export interface SessionOverrides {
+  /** `request.session`, hooks and routes go through what it answers. */
+  readonly functions?: (original: Sessions) => Sessions
+  readonly apis?: (original: SessionApis) => SessionApis
+}

@@ -1,4 +1,5 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest, SessionClaims } from 'fastify'
+import type { Claim, ClaimValidator, OverrideGlobalClaimValidators } from './claims.d.ts'
 import type { PublicJwk } from './keys.d.ts'
 import type { Awaitable } from './store.d.ts'
 
@@ -8,8 +9,11 @@ export type JsonObject = { [key: string]: unknown }
 /** How both tokens of a session travel: in cookies, or in headers of the app's own origin. */
 export type TransferMethod = 'cookie' | 'header'
 
-/** What an access token of version 5 says. Custom claims stand beside these, at the root. */
-export interface AccessTokenPayload {
+/**
+ * What an access token of version 5 says. Custom claims stand beside these, at the root; declare
+ * the types of yours by augmenting `SessionClaims` of the module `fastify`.
+ */
+export interface AccessTokenPayload extends SessionClaims {
   /** User id. */
   readonly sub: string
   /** Recipe user id: the same as `sub`, since there is no account linking. */
@@ -50,18 +54,6 @@ export type TokenChange =
 
 export type TokenType = 'access' | 'refresh'
 
-/** A fact about a session that a route may ask for. */
-export interface ClaimValidator {
-  /** Names the validator in the 403 body. */
-  readonly id: string
-  /** Looks at the access token's payload. `reason` is sent to the client. */
-  validate(payload: AccessTokenPayload): Awaitable<ClaimValidation>
-}
-
-export type ClaimValidation =
-  | { readonly isValid: true }
-  | { readonly isValid: false; readonly reason?: unknown }
-
 /** Options of one check of a session. */
 export interface VerifySessionOptions {
   /**
@@ -82,10 +74,7 @@ export interface VerifySessionOptions {
    */
   readonly checkDatabase?: boolean
   /** Answers the claim validators of this route, given the global ones and the session. */
-  readonly overrideGlobalClaimValidators?: (
-    globalValidators: readonly ClaimValidator[],
-    session: Session
-  ) => Awaitable<readonly ClaimValidator[]>
+  readonly overrideGlobalClaimValidators?: OverrideGlobalClaimValidators
 }
 
 /** What the store knows about a session. Times are milliseconds since the epoch. */
@@ -99,6 +88,22 @@ export interface SessionInformation {
   readonly sessionData: JsonObject
   /** Custom claims of the access token, `iss` among them. */
   readonly accessTokenPayload: JsonObject
+  /** When the client was last given a refresh token, or at the latest known to use it. */
+  readonly lastRefreshedAt: number
+  /** What was known of the client when it logged in. */
+  readonly device: SessionDevice
+}
+
+/** What the `User-Agent` header said, and the address, where the app keeps addresses. */
+export interface SessionDevice {
+  readonly userAgent?: string
+  readonly address?: string
+}
+
+/** One of a user's sessions, as people are shown it. */
+export interface DeviceSession extends SessionInformation {
+  /** Whether it is the session that asked. */
+  readonly isCurrent: boolean
 }
 
 /** A verified session: `request.session`. */
@@ -138,10 +143,24 @@ export interface Session {
   mergePayload(update: JsonObject): Promise<void>
 
   /**
-   * Runs claim validators.
+   * Runs claim validators, those of values that are missing or too old after fetching them anew.
    * @throws {@link InvalidClaimsError} One did not pass.
    */
   assertClaims(validators: readonly ClaimValidator[]): Promise<void>
+
+  /** The value of a claim in the access token. */
+  getClaim<T>(claim: Claim<T>): T | undefined
+  /** Sets a claim, as {@link Session.mergePayload} does. */
+  setClaim<T>(claim: Claim<T>, value: T): Promise<void>
+  /** Fetches a claim and sets it. */
+  fetchClaim(claim: Claim<unknown>): Promise<void>
+  /** Takes a claim out, as {@link Session.mergePayload} does. */
+  removeClaim(claim: Claim<unknown>): Promise<void>
+
+  /** This user's live sessions, the one that was refreshed last in front. */
+  devices(): Promise<DeviceSession[]>
+  /** Ends all other sessions of this user. @returns Their handles. */
+  revokeOthers(): Promise<string[]>
 
   /** Ends the session and takes the tokens away from the client with this reply. */
   revoke(): Promise<void>
@@ -177,6 +196,19 @@ export interface SessionTokens {
   readonly frontToken: string
   readonly antiCsrfToken: string | null
 }
+
+/** A claim's value, by the handle of a session. */
+export type ClaimResult<T> =
+  | { readonly status: 'OK'; readonly value: T | undefined }
+  | { readonly status: 'SESSION_DOES_NOT_EXIST_ERROR' }
+
+/** What validators found, by the handle of a session. */
+export type ClaimsValidationResult =
+  | {
+      readonly status: 'OK'
+      readonly invalidClaims: readonly { readonly id: string; readonly reason?: unknown }[]
+    }
+  | { readonly status: 'SESSION_DOES_NOT_EXIST_ERROR' }
 
 /** `app.sessions`: everything that can be done to sessions. */
 export interface Sessions {
@@ -268,6 +300,38 @@ export interface Sessions {
    */
   mergePayload(handle: string, update: JsonObject): Promise<boolean>
 
+  /** Fetches a claim and sets it. @returns `false` where the session is gone. */
+  fetchClaim(handle: string, claim: Claim<unknown>): Promise<boolean>
+  /** Sets a claim. @returns `false` where the session is gone. */
+  setClaim<T>(handle: string, claim: Claim<T>, value: T): Promise<boolean>
+  /** The value of a claim in the store. */
+  getClaim<T>(handle: string, claim: Claim<T>): Promise<ClaimResult<T>>
+  /** Takes a claim out. @returns `false` where the session is gone. */
+  removeClaim(handle: string, claim: Claim<unknown>): Promise<boolean>
+  /** Runs claim validators on the claims in the store, and keeps what had to be fetched anew. */
+  validateClaims(
+    handle: string,
+    override?: (
+      globalValidators: readonly ClaimValidator[],
+      information: SessionInformation
+    ) => Awaitable<readonly ClaimValidator[]>
+  ): Promise<ClaimsValidationResult>
+
+  /** A user's live sessions, the one that was refreshed last in front. */
+  devices(userId: string, options?: { readonly tenantId?: string }): Promise<SessionInformation[]>
+
+  /**
+   * Signs a JWT (RFC 7519) with the keys that sign access tokens, for other services to verify with
+   * the JWKS. It is no access token: it never passes for a session.
+   *
+   * @param payload - Members win over the `iat`, `exp` and `iss` that are put in.
+   * @param options.validitySeconds - Default 3,153,600,000: a hundred years.
+   * @param options.useStaticSigningKey - Default `true`: a key that is never rotated.
+   */
+  createJWT(
+    payload?: JsonObject,
+    options?: { readonly validitySeconds?: number; readonly useStaticSigningKey?: boolean }
+  ): Promise<string>
   /** The public keys of access tokens (RFC 7517), and for how long they may be cached. */
   jwks(): Promise<{ keys: readonly PublicJwk[]; maxAgeSeconds: number }>
   /** Where a verifier finds issuer and keys (OpenID Connect Discovery 1.0 section 3). */

@@ -32,6 +32,8 @@ export interface SessionRecord {
   readonly sessionData: string
   /** JSON text: the custom claims of the access token. */
   readonly payload: string
+  /** JSON text: what was known of the client when it logged in. */
+  readonly device: string
   readonly keyKind: KeyKind
   readonly rotation: RotationState
   /** Counts the changes of this record; see {@link SessionStore.replace}. */

@@ -21,6 +21,8 @@ export class SigningKey {
   readonly jwk: PublicJwk
   /** Signs an access token of version 5. */
   readonly signAccessToken: (payload: JsonObject) => string
+  /** Signs a JWT that is no access token. */
+  readonly signJwt: (payload: JsonObject) => string
   /** Checks the signature and nothing else; throws where it does not fit. */
   readonly verifySignature: (token: string) => unknown
 
@@ -38,6 +40,7 @@ export class SigningKey {
       kid,
       header: { alg: algorithm, version: '5' } as { alg: string }
     })
+    this.signJwt = createSigner({ key: pem, algorithm, kid })
     this.verifySignature = createVerifier({
       key: publicKey.export({ type: 'spki', format: 'pem' }) as string,
       // Pinned: a token that says `none`, or HS256 with our public key as its secret, fails here.

@@ -16,6 +16,10 @@ export const defaults = {
   /** About 20 MB when full. */
   accessTokenCacheSize: 10_000,
   exposeAccessTokenToFrontendInCookieBasedAuth: false,
+  recordAddress: false,
+  claims: [],
+  globalClaimValidators: [],
+  override: {},
   requestProperty: 'session',
   clock: Date.now as () => number
 } as const

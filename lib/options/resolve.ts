@@ -1,8 +1,9 @@
+import type { Claim, ClaimValidator } from '../../types/claims.d.ts'
 import type { KeyKind, SigningAlgorithm } from '../../types/keys.d.ts'
-import type { AntiCsrfMode, SupersessionOptions } from '../../types/options.d.ts'
+import type { AntiCsrfMode, SessionOverrides, SupersessionOptions } from '../../types/options.d.ts'
 import type { SessionStore } from '../../types/store.d.ts'
 import { type ResolvedAppInfo, resolveAppInfo } from './app-info.ts'
-import { type Check, functionOf, integerWithin, oneOf } from './check.ts'
+import { type Check, checkNames, functionOf, integerWithin, oneOf } from './check.ts'
 import { type CookieSettings, resolveCookies } from './cookies.ts'
 import { defaults } from './defaults.ts'
 import { durationWithin } from './duration.ts'
@@ -28,6 +29,12 @@ export interface Settings {
   readonly antiCsrf: AntiCsrfMode | undefined
   readonly getTokenTransferMethod: SupersessionOptions['getTokenTransferMethod']
   readonly exposeAccessToken: boolean
+  readonly absoluteLifetimeMs: number
+  readonly maxSessionsPerUser: number
+  readonly recordAddress: boolean
+  readonly claims: readonly Claim<unknown>[]
+  readonly globalClaimValidators: readonly ClaimValidator[]
+  readonly override: SessionOverrides
   readonly requestProperty: string
   readonly clock: () => number
 }
@@ -58,6 +65,12 @@ const checks = {
     functionOf<NonNullable<SupersessionOptions['getTokenTransferMethod']>>()
   ),
   exposeAccessTokenToFrontendInCookieBasedAuth: oneOf(true, false),
+  absoluteLifetime: optional(durationWithin(1, 10_000_000_000)),
+  maxSessionsPerUser: optional(integerWithin(1, 1_000_000)),
+  recordAddress: oneOf(true, false),
+  claims: listOf<Claim<unknown>>('claims', ['fetchValue', 'toPayload', 'valueIn']),
+  globalClaimValidators: listOf<ClaimValidator>('claim validators', ['validate']),
+  override: overrides,
   requestProperty: propertyName,
   clock: functionOf<() => number>()
 } satisfies { readonly [name in Name]?: Check<unknown> }
@@ -99,6 +112,13 @@ export function resolveSettings(options: Given, prefix: string): Settings {
       'longer than accessTokenValidity',
       given.refreshTokenValidity
     )
+  const absoluteLifetimeMs = read('absoluteLifetime') ?? Number.POSITIVE_INFINITY
+  if (absoluteLifetimeMs <= accessTokenValidityMs)
+    throw new OptionsError(
+      'absoluteLifetime',
+      'longer than accessTokenValidity',
+      given.absoluteLifetime
+    )
   return Object.freeze({
     appInfo,
     secrets: read('secret') ?? [],
@@ -115,6 +135,12 @@ export function resolveSettings(options: Given, prefix: string): Settings {
     antiCsrf: read('antiCsrf'),
     getTokenTransferMethod: read('getTokenTransferMethod'),
     exposeAccessToken: read('exposeAccessTokenToFrontendInCookieBasedAuth'),
+    absoluteLifetimeMs,
+    maxSessionsPerUser: read('maxSessionsPerUser') ?? Number.POSITIVE_INFINITY,
+    recordAddress: read('recordAddress'),
+    claims: read('claims'),
+    globalClaimValidators: read('globalClaimValidators'),
+    override: read('override'),
     requestProperty: read('requestProperty'),
     clock: read('clock')
   })
@@ -139,6 +165,26 @@ function numberWithin(min: number, max: number): Check<number> {
 function propertyName(value: unknown, option: string): string {
   if (typeof value === 'string' && /^[A-Za-z_$][\w$]*$/.test(value)) return value
   throw new OptionsError(option, 'the name of a property', value)
+}
+
+/** A list of objects that have these functions. */
+function listOf<T>(what: string, functions: readonly (keyof T & string)[]): Check<readonly T[]> {
+  const isOne = (value: unknown) => {
+    const members = Object(value) as Record<string, unknown>
+    return functions.every((name) => typeof members[name] === 'function')
+  }
+  return (value, option) => {
+    if (Array.isArray(value) && value.every(isOne)) return value as readonly T[]
+    throw new OptionsError(option, `a list of ${what}`, value)
+  }
+}
+
+function overrides(value: unknown, option: string): SessionOverrides {
+  checkNames(value, ['functions', 'apis'], option)
+  const check = optional(functionOf())
+  check(value['functions'], `${option}.functions`)
+  check(value['apis'], `${option}.apis`)
+  return value
 }
 
 /** An HMAC key is at least as long as its hash (RFC 7518 section 3.2). */

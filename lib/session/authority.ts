@@ -1,8 +1,9 @@
-import type { PublicJwk } from '../../types/keys.d.ts'
+import type { KeyKind, PublicJwk } from '../../types/keys.d.ts'
 import type {
   AccessToken,
   IssuedTokens,
   JsonObject,
+  SessionDevice,
   SessionInformation
 } from '../../types/session.d.ts'
 import type { Awaitable } from '../../types/store.d.ts'
@@ -29,6 +30,7 @@ export interface CreateInput {
   /** Custom claims, those of the protocol already left out. */
   readonly payload: JsonObject
   readonly sessionData: JsonObject
+  readonly device: SessionDevice
   readonly withAntiCsrf: boolean
 }
 
@@ -66,5 +68,7 @@ export interface Authority {
   revoke(handles: readonly string[]): Promise<string[]>
   /** @returns Handles of live sessions, those that end first in front. */
   list(userId: string, tenantId: string | undefined): Promise<string[]>
+  /** Signs a JWT that is no access token. `iat`, `exp` and `iss` stand in `payload` already. */
+  createJWT(payload: JsonObject, kind: KeyKind): Promise<string>
   keys(): Promise<{ keys: readonly PublicJwk[]; maxAgeSeconds: number }>
 }

@@ -41,6 +41,8 @@ export interface LocalAuthoritySettings {
   /** Up to this share of an access token's life is cut off at random, 0 to 0.25. */
   readonly accessTokenValidityJitter: number
   readonly refreshTokenValidityMs: number
+  /** `Infinity`: as long as it is used. */
+  readonly absoluteLifetimeMs: number
   readonly refreshGracePeriodMs: number
   readonly clock: () => number
 }
@@ -71,9 +73,10 @@ export class LocalAuthority implements Authority {
       handle,
       userId,
       createdAt: nowMs,
-      expiresAt: nowMs + this.#settings.refreshTokenValidityMs,
+      expiresAt: this.#endOf(nowMs, nowMs),
       sessionData: JSON.stringify(input.sessionData),
       payload: JSON.stringify(input.payload),
+      device: JSON.stringify(input.device),
       keyKind: this.#settings.keyKind,
       rotation: startRotation(refreshToken.hash),
       revision: 0
@@ -131,7 +134,7 @@ export class LocalAuthority implements Authority {
   async info(handle: string): Promise<SessionInformation | null> {
     const record = await this.#find(handle, this.#settings.clock())
     if (record === null) return null
-    const { userId, createdAt, expiresAt, sessionData, payload } = record
+    const { userId, createdAt, expiresAt, sessionData, payload, device } = record
     return {
       handle,
       userId,
@@ -139,7 +142,9 @@ export class LocalAuthority implements Authority {
       createdAt,
       expiresAt,
       sessionData: JSON.parse(sessionData),
-      accessTokenPayload: JSON.parse(payload)
+      accessTokenPayload: JSON.parse(payload),
+      lastRefreshedAt: lastRefreshOf(record),
+      device: JSON.parse(device)
     }
   }
 
@@ -152,6 +157,11 @@ export class LocalAuthority implements Authority {
     return tenantId === undefined
       ? handles
       : handles.filter((handle) => tenantOf(handle) === tenantId)
+  }
+
+  async createJWT(payload: JsonObject, kind: KeyKind): Promise<string> {
+    const key = await this.#keyRing.signingKey(kind, this.#settings.clock())
+    return key.signJwt(payload)
   }
 
   async keys(): Promise<{ keys: readonly PublicJwk[]; maxAgeSeconds: number }> {
@@ -214,7 +224,13 @@ export class LocalAuthority implements Authority {
   }
 
   #slide(record: SessionRecord, nowMs: number): SessionRecord {
-    return { ...record, expiresAt: nowMs + this.#settings.refreshTokenValidityMs }
+    return { ...record, expiresAt: this.#endOf(nowMs, record.createdAt) }
+  }
+
+  /** When a session ends that was used now, and not again. */
+  #endOf(nowMs: number, createdAt: number): number {
+    const { refreshTokenValidityMs, absoluteLifetimeMs } = this.#settings
+    return Math.min(nowMs + refreshTokenValidityMs, createdAt + absoluteLifetimeMs)
   }
 
   /** Both tokens, for a record whose newest refresh token is `refreshToken`. */
@@ -229,7 +245,7 @@ export class LocalAuthority implements Authority {
       nowMs,
       expiresAt: Math.floor((nowMs + accessTokenValidityMs * (1 - cutOff)) / 1000)
     })
-    const expiresAt = nowMs + this.#settings.refreshTokenValidityMs
+    const expiresAt = this.#endOf(nowMs, record.createdAt)
     return { accessToken, refreshToken: { text: refreshToken.text, expiresAt } }
   }
 
@@ -319,6 +335,10 @@ function lineageOf(payload: AccessTokenPayload): Lineage {
 function tenantOf(handle: string): string {
   const separator = handle.indexOf('_')
   return separator < 0 ? PUBLIC_TENANT : handle.slice(separator + 1)
+}
+
+function lastRefreshOf({ createdAt, rotation: { successor, previous } }: SessionRecord): number {
+  return Math.max(createdAt, successor?.mintedAt ?? 0, previous?.confirmedAt ?? 0)
 }
 
 function unauthorised(reason: string): RefreshResult {

@@ -1,27 +1,33 @@
 import type { FastifyReply } from 'fastify'
+import type { Claim, ClaimValidator } from '../../types/claims.d.ts'
 import type {
   AccessToken,
   AccessTokenPayload,
-  ClaimValidator,
+  DeviceSession,
   IssuedTokens,
   JsonObject,
   Session,
+  Sessions,
   TokenChange,
   TransferMethod
 } from '../../types/session.d.ts'
 import type { TokenTransport } from '../../types/transport.d.ts'
 import { InvalidClaimsError, UnauthorisedError } from '../errors/session-errors.ts'
 import type { Authority } from './authority.ts'
+import { claimSubject } from './claims/subject.ts'
 import { validateClaims } from './claims/validate-claims.ts'
-import { mergeClaims } from './payload.ts'
 
 /** What sessions of one registration share. */
-export interface SessionParts {
+export interface SessionContext {
   readonly authority: Authority
   readonly transport: TokenTransport
+  readonly globalClaimValidators: readonly ClaimValidator[]
+  readonly clock: () => number
+  /** `app.sessions`, the app's overrides included. */
+  readonly sessions: Sessions
 }
 
-/** A session as a request has it. Created for each verified request, hence small. */
+/** A session as a request has it. Made for each verified request, hence small. */
 export class VerifiedSession implements Session {
   readonly userId: string
   readonly recipeUserId: string
@@ -31,13 +37,13 @@ export class VerifiedSession implements Session {
   expiresAt: number
   createdAt: number
   accessToken: string
-  readonly #parts: SessionParts
+  readonly #context: SessionContext
   readonly #method: TransferMethod
   readonly #reply: FastifyReply | null
 
   /** @param reply - Takes changes of the tokens; `null` where the app moves them by itself. */
   constructor(
-    parts: SessionParts,
+    context: SessionContext,
     token: AccessToken,
     method: TransferMethod,
     reply: FastifyReply | null
@@ -51,39 +57,71 @@ export class VerifiedSession implements Session {
     this.expiresAt = payload.exp * 1000
     this.createdAt = payload.iat * 1000
     this.accessToken = token.text
-    this.#parts = parts
+    this.#context = context
     this.#method = method
     this.#reply = reply
   }
 
   async getData(): Promise<JsonObject> {
-    const information = await this.#parts.authority.info(this.handle)
+    const information = await this.#context.sessions.info(this.handle)
     if (information === null) throw new UnauthorisedError()
     return information.sessionData
   }
 
   async updateData(data: JsonObject): Promise<void> {
-    if (!(await this.#parts.authority.updateData(this.handle, data))) throw new UnauthorisedError()
+    refuseGone(await this.#context.sessions.updateData(this.handle, data))
   }
 
   async mergePayload(update: JsonObject): Promise<void> {
-    const { authority } = this.#parts
-    const isAlive = await authority.updatePayload(this.handle, (claims) =>
-      mergeClaims(claims, update)
-    )
-    if (!isAlive) throw new UnauthorisedError()
+    const { authority, sessions } = this.#context
+    refuseGone(await sessions.mergePayload(this.handle, update))
     const token = await authority.regenerate({ text: this.accessToken, payload: this.payload })
     // Expired while the request ran: the refresh that follows brings the new claims.
     if (token !== null) this.issue({ accessToken: token })
   }
 
   async assertClaims(validators: readonly ClaimValidator[]): Promise<void> {
-    const failures = await validateClaims(validators, this.payload)
+    const nowMs = this.#context.clock()
+    const { failures, update } = await validateClaims(
+      validators,
+      claimSubject(this.payload),
+      this.payload,
+      nowMs
+    )
+    if (update !== null) await this.mergePayload(update)
     if (failures.length > 0) throw new InvalidClaimsError(failures)
   }
 
+  getClaim<T>(claim: Claim<T>): T | undefined {
+    return claim.valueIn(this.payload)
+  }
+
+  async setClaim<T>(claim: Claim<T>, value: T): Promise<void> {
+    await this.mergePayload(claim.toPayload(value, this.#context.clock()))
+  }
+
+  async fetchClaim(claim: Claim<unknown>): Promise<void> {
+    const value = await claim.fetchValue(claimSubject(this.payload), this.payload)
+    if (value !== undefined) await this.setClaim(claim, value)
+  }
+
+  async removeClaim(claim: Claim<unknown>): Promise<void> {
+    await this.mergePayload({ [claim.key]: null })
+  }
+
+  async devices(): Promise<DeviceSession[]> {
+    const devices = await this.#context.sessions.devices(this.userId)
+    return devices.map((device) => ({ ...device, isCurrent: device.handle === this.handle }))
+  }
+
+  async revokeOthers(): Promise<string[]> {
+    const { sessions } = this.#context
+    const handles = await sessions.list(this.userId)
+    return sessions.revokeMany(handles.filter((handle) => handle !== this.handle))
+  }
+
   async revoke(): Promise<void> {
-    await this.#parts.authority.revoke([this.handle])
+    await this.#context.sessions.revoke(this.handle)
     this.#write({ clear: this.#method })
   }
 
@@ -99,6 +137,10 @@ export class VerifiedSession implements Session {
 
   #write(change: TokenChange): void {
     const reply = this.#reply
-    if (reply !== null) this.#parts.transport.write(reply.request, reply, change)
+    if (reply !== null) this.#context.transport.write(reply.request, reply, change)
   }
+}
+
+function refuseGone(isAlive: boolean): void {
+  if (!isAlive) throw new UnauthorisedError()
 }

@@ -1,72 +1,59 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { AntiCsrfMode } from '../../types/options.d.ts'
+import type { Claim } from '../../types/claims.d.ts'
 import type {
+  ClaimResult,
   JsonObject,
   NewSession,
   Session,
   SessionInformation,
   Sessions,
   SessionTokens,
-  TokenType,
-  TransferMethod,
   VerifySessionOptions
 } from '../../types/session.d.ts'
 import type { Awaitable } from '../../types/store.d.ts'
-import type { ReceivedCookies, TokenTransport } from '../../types/transport.d.ts'
-import { HTTPException } from '../errors/http-exception.ts'
-import {
-  ClearDuplicateSessionCookiesError,
-  TokenTheftDetectedError,
-  UnauthorisedError
-} from '../errors/session-errors.ts'
 import type { AccessTokens } from '../tokens/access-token.ts'
-import { encodeFrontToken } from '../tokens/front-token.ts'
-import type { Authority, CreateInput, FreshTokens, RefreshInput } from './authority.ts'
+import type { Authority } from './authority.ts'
+import { StoredClaims } from './claims/stored-claims.ts'
+import { Creation, type CreationSettings } from './creation.ts'
 import { discoveryOf } from './discovery.ts'
-import { checkNewSession } from './new-session.ts'
-import { mergeClaims, newClaims } from './payload.ts'
-import { type SessionParts, VerifiedSession } from './session.ts'
+import { describeTokens } from './issuing.ts'
+import { mergeClaims } from './payload.ts'
+import { Refreshing, type RefreshingSettings } from './refreshing.ts'
+import type { SessionContext } from './session.ts'
 import { Verification } from './verification.ts'
 
-export interface SessionsSettings {
-  readonly issuer: string
-  /** As the app wrote it; `undefined`: chosen per request. */
-  readonly antiCsrf: AntiCsrfMode | undefined
-  /** Whether cookies of an older domain can be told to clear. */
-  readonly clearsOlderCookies: boolean
-  readonly clock: () => number
-}
+const NO_OPTIONS: VerifySessionOptions = Object.freeze({})
+/** As SuperTokens: a hundred years. */
+const JWT_VALIDITY_SECONDS = 3_153_600_000
+
+export interface SessionsSettings extends CreationSettings, RefreshingSettings {}
 
 /** `app.sessions`. Where HTTP meets sessions: an authority's results become tokens or errors. */
 export class AppSessions implements Sessions {
   readonly #authority: Authority
-  readonly #transport: TokenTransport
-  readonly #parts: SessionParts
   readonly #settings: SessionsSettings
+  readonly #clock: () => number
+  readonly #creation: Creation
   readonly #verification: Verification
+  readonly #refreshing: Refreshing
+  readonly #claims: StoredClaims
 
-  constructor(parts: SessionParts, accessTokens: AccessTokens, settings: SessionsSettings) {
-    this.#authority = parts.authority
-    this.#transport = parts.transport
-    this.#parts = parts
+  constructor(context: SessionContext, accessTokens: AccessTokens, settings: SessionsSettings) {
+    this.#authority = context.authority
     this.#settings = settings
-    this.#verification = new Verification(parts, accessTokens, settings.clock)
+    this.#clock = context.clock
+    this.#creation = new Creation(context, settings)
+    this.#verification = new Verification(context, accessTokens)
+    this.#refreshing = new Refreshing(context, settings)
+    this.#claims = new StoredClaims(context)
   }
 
-  async create(request: FastifyRequest, reply: FastifyReply, input: NewSession): Promise<Session> {
-    const method = this.#transport.methodForNewSession(request)
-    const withAntiCsrf = method === 'cookie' && this.#settings.antiCsrf === 'VIA_TOKEN'
-    const tokens = await this.#authority.create(this.#createInput(input, withAntiCsrf))
-    const other = otherThan(method)
-    // Of two sessions in one client, the one that was not just made would win somewhere.
-    if (this.#hasAccessToken(request, other))
-      this.#transport.write(request, reply, { clear: other })
-    return this.#issue(reply, tokens, method)
+  create(request: FastifyRequest, reply: FastifyReply, input: NewSession): Promise<Session> {
+    return this.#creation.forRequest(request, reply, input)
   }
 
-  async issue(input: NewSession & { readonly disableAntiCsrf?: boolean }): Promise<SessionTokens> {
-    const withAntiCsrf = this.#settings.antiCsrf === 'VIA_TOKEN' && input.disableAntiCsrf !== true
-    return this.#tokensOf(await this.#authority.create(this.#createInput(input, withAntiCsrf)))
+  issue(input: NewSession & { readonly disableAntiCsrf?: boolean }): Promise<SessionTokens> {
+    return this.#creation.alone(input)
   }
 
   get(
@@ -82,7 +69,7 @@ export class AppSessions implements Sessions {
   get(
     request: FastifyRequest,
     reply: FastifyReply,
-    options: VerifySessionOptions = {}
+    options: VerifySessionOptions = NO_OPTIONS
   ): Awaitable<Session | null> {
     return this.#verification.ofRequest(request, reply, options)
   }
@@ -100,7 +87,7 @@ export class AppSessions implements Sessions {
   async verify(
     accessToken: string,
     antiCsrfToken?: string,
-    options: VerifySessionOptions = {}
+    options: VerifySessionOptions = NO_OPTIONS
   ): Promise<SessionTokens | null> {
     const isChecked = options.antiCsrfCheck ?? true
     const { antiCsrf } = this.#settings
@@ -108,41 +95,25 @@ export class AppSessions implements Sessions {
       throw new TypeError('Without a request there is no header: pass antiCsrfCheck: false')
     const expected = isChecked && antiCsrf === 'VIA_TOKEN' ? antiCsrfToken : null
     const session = await this.#verification.ofToken(accessToken, expected, options)
-    if (session === null) return null
-    return {
-      session,
-      accessToken: session.accessToken,
-      frontToken: encodeFrontToken(session.payload),
-      antiCsrfToken: session.payload.antiCsrfToken
-    }
+    return session === null ? null : describeTokens(session)
   }
 
-  async refresh(request: FastifyRequest, reply: FastifyReply): Promise<Session> {
-    const { text, method, cameBothWays } = this.#chooseRefreshToken(request, reply)
-    const tokens = await this.#exchange({
-      refreshToken: text,
-      withAntiCsrf: method === 'cookie' && this.#settings.antiCsrf === 'VIA_TOKEN',
-      antiCsrfToken: this.#transport.readAntiCsrfToken(request)
-    })
-    // Only the tokens that were just renewed stay with the client.
-    if (cameBothWays) this.#transport.write(request, reply, { clear: otherThan(method) })
-    return this.#issue(reply, tokens, method)
+  refresh(request: FastifyRequest, reply: FastifyReply): Promise<Session> {
+    return this.#refreshing.forRequest(request, reply)
   }
 
-  async rotate(
+  rotate(
     refreshToken: string,
     options: { readonly antiCsrfToken?: string; readonly disableAntiCsrf?: boolean } = {}
   ): Promise<SessionTokens> {
-    const withAntiCsrf = this.#settings.antiCsrf === 'VIA_TOKEN' && options.disableAntiCsrf !== true
-    const { antiCsrfToken } = options
-    return this.#tokensOf(await this.#exchange({ refreshToken, withAntiCsrf, antiCsrfToken }))
+    return this.#refreshing.alone(refreshToken, options)
   }
 
   async revoke(handle: string): Promise<boolean> {
     return (await this.#authority.revoke([handle])).length > 0
   }
 
-  async revokeMany(handles: readonly string[]): Promise<string[]> {
+  revokeMany(handles: readonly string[]): Promise<string[]> {
     return this.#authority.revoke(handles)
   }
 
@@ -150,116 +121,72 @@ export class AppSessions implements Sessions {
     return this.#authority.revoke(await this.list(userId, options))
   }
 
-  async list(userId: string, options: { readonly tenantId?: string } = {}): Promise<string[]> {
+  list(userId: string, options: { readonly tenantId?: string } = {}): Promise<string[]> {
     return this.#authority.list(userId, options.tenantId)
   }
 
-  async info(handle: string): Promise<SessionInformation | null> {
+  async devices(
+    userId: string,
+    options: { readonly tenantId?: string } = {}
+  ): Promise<SessionInformation[]> {
+    const handles = await this.list(userId, options)
+    const found = await Promise.all(handles.map((handle) => this.#authority.info(handle)))
+    return found
+      .filter((information) => information !== null)
+      .sort((a, b) => b.lastRefreshedAt - a.lastRefreshedAt)
+  }
+
+  info(handle: string): Promise<SessionInformation | null> {
     return this.#authority.info(handle)
   }
 
-  async updateData(handle: string, data: JsonObject): Promise<boolean> {
+  updateData(handle: string, data: JsonObject): Promise<boolean> {
     return this.#authority.updateData(handle, data)
   }
 
-  async mergePayload(handle: string, update: JsonObject): Promise<boolean> {
+  mergePayload(handle: string, update: JsonObject): Promise<boolean> {
     return this.#authority.updatePayload(handle, (claims) => mergeClaims(claims, update))
   }
 
-  async jwks(): ReturnType<Authority['keys']> {
+  fetchClaim(handle: string, claim: Claim<unknown>): Promise<boolean> {
+    return this.#claims.fetch(handle, claim)
+  }
+
+  setClaim<T>(handle: string, claim: Claim<T>, value: T): Promise<boolean> {
+    return this.#claims.set(handle, claim, value)
+  }
+
+  getClaim<T>(handle: string, claim: Claim<T>): Promise<ClaimResult<T>> {
+    return this.#claims.get(handle, claim)
+  }
+
+  removeClaim(handle: string, claim: Claim<unknown>): Promise<boolean> {
+    return this.#claims.remove(handle, claim)
+  }
+
+  validateClaims(
+    ...[handle, override]: Parameters<Sessions['validateClaims']>
+  ): ReturnType<Sessions['validateClaims']> {
+    return this.#claims.validate(handle, override)
+  }
+
+  createJWT(
+    payload: JsonObject = {},
+    {
+      validitySeconds = JWT_VALIDITY_SECONDS,
+      useStaticSigningKey = true
+    }: { readonly validitySeconds?: number; readonly useStaticSigningKey?: boolean } = {}
+  ): Promise<string> {
+    const iat = Math.floor(this.#clock() / 1000)
+    const claims = { iss: this.#settings.issuer, iat, exp: iat + validitySeconds, ...payload }
+    return this.#authority.createJWT(claims, useStaticSigningKey ? 'static' : 'dynamic')
+  }
+
+  jwks(): ReturnType<Authority['keys']> {
     return this.#authority.keys()
   }
 
   discovery(): ReturnType<Sessions['discovery']> {
     return discoveryOf(this.#settings.issuer)
   }
-
-  /** Which refresh token of the request counts: the header's before the cookie's. */
-  #chooseRefreshToken(request: FastifyRequest, reply: FastifyReply): ChosenRefreshToken {
-    const accepted = this.#transport.acceptedMethod(request)
-    const cookies = this.#transport.readCookies(request)
-    if (accepted !== 'header') this.#refuseDuplicates(request, reply, cookies)
-    const bearer = this.#transport.readBearerToken(request)
-    const { refreshToken: cookie } = cookies
-    const cameBothWays = bearer !== undefined && cookie !== undefined
-    if (bearer !== undefined && accepted !== 'cookie')
-      return { text: bearer, method: 'header', cameBothWays }
-    if (cookie === undefined || accepted === 'header')
-      throw new UnauthorisedError('there is no refresh token')
-    const mode = this.#transport.antiCsrfMode(request)
-    if (mode === 'VIA_CUSTOM_HEADER' && !this.#transport.hasCustomHeader(request))
-      throw new UnauthorisedError('the rid header is missing')
-    return { text: cookie, method: 'cookie', cameBothWays }
-  }
-
-  /** Two cookies of one name are left behind by a `cookieDomain` that was changed. */
-  #refuseDuplicates(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    { accessTokenCount, refreshTokenCount }: ReceivedCookies
-  ): void {
-    const duplicates: TokenType[] = []
-    if (accessTokenCount > 1) duplicates.push('access')
-    if (refreshTokenCount > 1) duplicates.push('refresh')
-    if (duplicates.length === 0) return
-    if (!this.#settings.clearsOlderCookies)
-      throw new HTTPException(
-        500,
-        'The request contains multiple session cookies. Set olderCookieDomain to the cookieDomain that was used before, so that its cookies are cleared.'
-      )
-    this.#transport.write(request, reply, { clearOlder: duplicates })
-    throw new ClearDuplicateSessionCookiesError()
-  }
-
-  async #exchange(input: RefreshInput): Promise<FreshTokens> {
-    const result = await this.#authority.refresh(input)
-    switch (result.status) {
-      case 'OK':
-        return result.tokens
-      case 'UNAUTHORISED':
-        throw new UnauthorisedError(result.reason)
-      case 'TOKEN_THEFT_DETECTED': {
-        const { handle: sessionHandle, userId } = result
-        throw new TokenTheftDetectedError({ sessionHandle, userId, recipeUserId: userId })
-      }
-    }
-  }
-
-  #createInput(input: NewSession, withAntiCsrf: boolean): CreateInput {
-    const { userId, tenantId, accessTokenPayload, sessionData } = checkNewSession(input)
-    const payload = newClaims(accessTokenPayload, this.#settings.issuer)
-    return { userId, tenantId, payload, sessionData, withAntiCsrf }
-  }
-
-  #hasAccessToken(request: FastifyRequest, method: TransferMethod): boolean {
-    return method === 'header'
-      ? this.#transport.readBearerToken(request) !== undefined
-      : this.#transport.readCookies(request).accessTokenCount > 0
-  }
-
-  #issue(reply: FastifyReply, tokens: FreshTokens, method: TransferMethod): Session {
-    const session = new VerifiedSession(this.#parts, tokens.accessToken, method, reply)
-    session.issue(tokens)
-    return session
-  }
-
-  #tokensOf({ accessToken, refreshToken }: FreshTokens): SessionTokens {
-    return {
-      session: new VerifiedSession(this.#parts, accessToken, 'header', null),
-      accessToken: accessToken.text,
-      refreshToken: refreshToken.text,
-      frontToken: encodeFrontToken(accessToken.payload),
-      antiCsrfToken: accessToken.payload.antiCsrfToken
-    }
-  }
-}
-
-interface ChosenRefreshToken {
-  readonly text: string
-  readonly method: TransferMethod
-  readonly cameBothWays: boolean
-}
-
-function otherThan(method: TransferMethod): TransferMethod {
-  return method === 'cookie' ? 'header' : 'cookie'
 }

@@ -1,13 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type {
-  AccessToken,
-  ClaimValidator,
-  TransferMethod,
-  VerifySessionOptions
-} from '../../types/session.d.ts'
+import type { ClaimValidator } from '../../types/claims.d.ts'
+import type { AccessToken, TransferMethod, VerifySessionOptions } from '../../types/session.d.ts'
 import type { Awaitable } from '../../types/store.d.ts'
 import {
-  type ClaimValidationError,
   InvalidClaimsError,
   TryRefreshTokenError,
   UnauthorisedError
@@ -16,11 +11,9 @@ import { isEqualSecret } from '../keys/secrets.ts'
 import type { AccessTokens, ReceivedAccessToken } from '../tokens/access-token.ts'
 import type { ConfirmResult } from './authority.ts'
 import { isPromise } from './awaitable.ts'
-import { validateClaims } from './claims/validate-claims.ts'
-import { type SessionParts, VerifiedSession } from './session.ts'
-
-/** Validators that apply to every route unless it says otherwise. */
-const GLOBAL_VALIDATORS: readonly ClaimValidator[] = Object.freeze([])
+import { claimSubject } from './claims/subject.ts'
+import { type ClaimsResult, validateClaims } from './claims/validate-claims.ts'
+import { type SessionContext, VerifiedSession } from './session.ts'
 
 /** How the client of a token is to be checked and served. */
 interface Presentation {
@@ -38,14 +31,12 @@ interface Presentation {
  * Answers at once where nothing has to wait: a known, confirmed token costs no promise.
  */
 export class Verification {
-  readonly #parts: SessionParts
+  readonly #context: SessionContext
   readonly #accessTokens: AccessTokens
-  readonly #clock: () => number
 
-  constructor(parts: SessionParts, accessTokens: AccessTokens, clock: () => number) {
-    this.#parts = parts
+  constructor(context: SessionContext, accessTokens: AccessTokens) {
+    this.#context = context
     this.#accessTokens = accessTokens
-    this.#clock = clock
   }
 
   /** @throws A {@link SessionError}, at once or as a rejection. */
@@ -54,7 +45,7 @@ export class Verification {
     reply: FastifyReply,
     options: VerifySessionOptions
   ): Awaitable<VerifiedSession | null> {
-    const { transport } = this.#parts
+    const { transport } = this.#context
     const cookies = transport.readCookies(request)
     if (cookies.hasIdRefreshToken) throw new TryRefreshTokenError()
     const accepted = transport.acceptedMethod(request)
@@ -102,7 +93,7 @@ export class Verification {
     const isChecked =
       options.antiCsrfCheck ?? (request.method !== 'GET' && request.method !== 'HEAD')
     if (!isChecked) return null
-    const { transport } = this.#parts
+    const { transport } = this.#context
     const mode = transport.antiCsrfMode(request)
     if (mode === 'VIA_CUSTOM_HEADER' && !transport.hasCustomHeader(request))
       throw new TryRefreshTokenError()
@@ -113,7 +104,7 @@ export class Verification {
     received: ReceivedAccessToken,
     presentation: Presentation
   ): Awaitable<VerifiedSession | null> {
-    const token = this.#accessTokens.verify(received, this.#clock())
+    const token = this.#accessTokens.verify(received, this.#context.clock())
     return isPromise(token)
       ? token.then((found) => this.#checkToken(found, presentation))
       : this.#checkToken(token, presentation)
@@ -124,10 +115,10 @@ export class Verification {
     const { antiCsrfToken, method, reply, options } = presentation
     if (antiCsrfToken !== null && !isEqualSecret(token.payload.antiCsrfToken ?? '', antiCsrfToken))
       throw new TryRefreshTokenError()
-    const session = new VerifiedSession(this.#parts, token, method, reply)
+    const session = new VerifiedSession(this.#context, token, method, reply)
     if (options.checkDatabase !== true && token.payload.parentRefreshTokenHash1 === null)
       return this.#checkClaims(session, options)
-    const result = this.#parts.authority.confirm(token)
+    const result = this.#context.authority.confirm(token)
     return isPromise(result)
       ? result.then((found) => this.#confirm(session, found, options))
       : this.#confirm(session, result, options)
@@ -149,10 +140,13 @@ export class Verification {
     session: VerifiedSession,
     options: VerifySessionOptions
   ): Awaitable<VerifiedSession> {
+    const { globalClaimValidators } = this.#context
     const override = options.overrideGlobalClaimValidators
-    const validators = override?.(GLOBAL_VALIDATORS, session) ?? GLOBAL_VALIDATORS
-    if (isPromise(validators)) return validators.then((list) => this.#checkEach(session, list))
-    return this.#checkEach(session, validators)
+    if (override === undefined) return this.#checkEach(session, globalClaimValidators)
+    const validators = override(globalClaimValidators, session)
+    return isPromise(validators)
+      ? validators.then((list) => this.#checkEach(session, list))
+      : this.#checkEach(session, validators)
   }
 
   #checkEach(
@@ -160,17 +154,22 @@ export class Verification {
     validators: readonly ClaimValidator[]
   ): Awaitable<VerifiedSession> {
     if (validators.length === 0) return session
-    const failures = validateClaims(validators, session.payload)
-    return isPromise(failures)
-      ? failures.then((found) => admit(session, found))
-      : admit(session, failures)
+    const { payload } = session
+    const subject = claimSubject(payload)
+    const result = validateClaims(validators, subject, payload, this.#context.clock())
+    return isPromise(result)
+      ? result.then((found) => admit(session, found))
+      : admit(session, result)
   }
 }
 
 function admit(
   session: VerifiedSession,
-  failures: readonly ClaimValidationError[]
-): VerifiedSession {
+  { failures, update }: ClaimsResult
+): Awaitable<VerifiedSession> {
+  // What was fetched anew is kept, whether or not it satisfies.
+  if (update !== null)
+    return session.mergePayload(update).then(() => admit(session, { failures, update: null }))
   if (failures.length > 0) throw new InvalidClaimsError(failures)
   return session
 }

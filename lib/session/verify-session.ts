@@ -1,9 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Session, VerifySessionHook, VerifySessionOptions } from '../../types/session.d.ts'
+import type {
+  Session,
+  Sessions,
+  VerifySessionHook,
+  VerifySessionOptions
+} from '../../types/session.d.ts'
 import { markSessionHook } from '../errors/openapi/session-hook.ts'
 import { OptionsError } from '../options/options-error.ts'
 import { isPromise } from './awaitable.ts'
-import type { AppSessions } from './sessions.ts'
 
 const NAMES: ReadonlySet<string> = new Set([
   'sessionRequired',
@@ -23,7 +27,7 @@ type Done = (error?: Error) => void
  * @throws {@link OptionsError} An option is unknown.
  */
 export function verifySessionHook(
-  sessions: AppSessions,
+  sessions: Sessions,
   property: string,
   options: VerifySessionOptions = {}
 ): VerifySessionHook {
@@ -42,7 +46,7 @@ export function verifySessionHook(
     const done = (doneAfterPayload ?? payloadOrDone) as Done
     // A route that does not exist is 404 for everybody; a preflight carries no credentials.
     if (request.is404 || request.method === 'OPTIONS' || request.method === 'TRACE') return done()
-    let session: ReturnType<AppSessions['get']>
+    let session: ReturnType<Sessions['get']>
     try {
       session = sessions.get(request, reply, options)
     } catch (error) {
@@ -61,7 +65,7 @@ export function verifySessionHook(
 
 /** Verifies by hand: what `request.verifySession()` does. */
 export async function verifySessionOf(
-  sessions: AppSessions,
+  sessions: Sessions,
   property: string,
   request: FastifyRequest,
   reply: FastifyReply,

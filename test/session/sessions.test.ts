@@ -26,7 +26,9 @@ test('a session is listed and described until it is revoked', async (t) => {
     createdAt: START_MS,
     expiresAt: START_MS + 100 * DAY_MS,
     sessionData: { ip: 'x' },
-    accessTokenPayload: { plan: 'pro', iss: 'http://localhost:3000/auth' }
+    accessTokenPayload: { plan: 'pro', iss: 'http://localhost:3000/auth' },
+    lastRefreshedAt: START_MS,
+    device: { userAgent: 'lightMyRequest' }
   })
   t.equal(await app.sessions.revoke(handle), true)
   t.equal(await app.sessions.revoke(handle), false)

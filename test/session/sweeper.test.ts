@@ -11,6 +11,7 @@ function record(index: number, expiresAt: number): SessionRecord {
     expiresAt,
     sessionData: '{}',
     payload: '{}',
+    device: '{}',
     keyKind: 'dynamic',
     rotation: { current: 'c', successor: null, previous: null },
     revision: 0

@@ -1,24 +1,69 @@
-import type {
-  AccessTokenPayload,
-  ClaimValidation,
-  ClaimValidator
-} from '../../../types/session.d.ts'
+import type { ClaimSubject, ClaimValidation, ClaimValidator } from '../../../types/claims.d.ts'
+import type { JsonObject } from '../../../types/session.d.ts'
 import type { Awaitable } from '../../../types/store.d.ts'
 import type { ClaimValidationError } from '../../errors/session-errors.ts'
+import { isPromise } from '../awaitable.ts'
+
+/** What validators found. */
+export interface ClaimsResult {
+  readonly failures: readonly ClaimValidationError[]
+  /** Claims that were fetched anew and have to go into the payload; `null` for none. */
+  readonly update: JsonObject | null
+}
 
 /**
- * Runs validators in their order, all of them, and answers those that did not pass.
+ * Fetches anew the claims that validators want fresh, one after the other, then runs all of them on
+ * the result, and answers those that did not pass.
  *
- * Answers at once where every validator does.
+ * Answers at once where nothing is fetched and every validator answers at once.
  */
 export function validateClaims(
   validators: readonly ClaimValidator[],
-  payload: AccessTokenPayload
-): Awaitable<ClaimValidationError[]> {
-  const results = validators.map((validator) => validator.validate(payload))
-  return results.some((result) => 'then' in result)
-    ? Promise.all(results).then((settled) => failuresOf(validators, settled))
-    : failuresOf(validators, results as ClaimValidation[])
+  subject: ClaimSubject,
+  payload: JsonObject,
+  nowMs: number
+): Awaitable<ClaimsResult> {
+  for (const validator of validators) {
+    if (validator.claim !== undefined && validator.shouldRefetch(payload, { nowMs }) !== false)
+      return refetchAndValidate(validators, subject, payload, nowMs)
+  }
+  return run(validators, payload, null, nowMs)
+}
+
+async function refetchAndValidate(
+  validators: readonly ClaimValidator[],
+  subject: ClaimSubject,
+  payload: JsonObject,
+  nowMs: number
+): Promise<ClaimsResult> {
+  let current = payload
+  const update: JsonObject = {}
+  for (const validator of validators) {
+    if (validator.claim === undefined || !(await validator.shouldRefetch(current, { nowMs })))
+      continue
+    const value = await validator.claim.fetchValue(subject, current)
+    if (value === undefined) continue
+    const members = validator.claim.toPayload(value, nowMs)
+    Object.assign(update, members)
+    current = { ...current, ...members }
+  }
+  const isChanged = Object.keys(update).length > 0
+  return run(validators, current, isChanged ? update : null, nowMs)
+}
+
+function run(
+  validators: readonly ClaimValidator[],
+  payload: JsonObject,
+  update: JsonObject | null,
+  nowMs: number
+): Awaitable<ClaimsResult> {
+  const results = validators.map((validator) => validator.validate(payload, { nowMs }))
+  return results.some(isPromise)
+    ? Promise.all(results).then((settled) => ({
+        failures: failuresOf(validators, settled),
+        update
+      }))
+    : { failures: failuresOf(validators, results as ClaimValidation[]), update }
 }
 
 function failuresOf(

@@ -1,0 +1,58 @@
+import type { Claim, ClaimSubject } from '../../../types/claims.d.ts'
+import type { JsonObject } from '../../../types/session.d.ts'
+import type { Awaitable } from '../../../types/store.d.ts'
+import { isProtectedClaim } from '../../tokens/access-token.ts'
+
+/** How a claim is made. */
+export interface ClaimOptions<T> {
+  /** Its name in the payload. */
+  readonly key: string
+  /** Asks for the value of a user; `undefined` leaves the claim as it is. */
+  readonly fetchValue: (subject: ClaimSubject, payload: JsonObject) => Awaitable<T | undefined>
+  /**
+   * After how many seconds a validator fetches the value anew, where it says nothing itself.
+   * @defaultValue never
+   */
+  readonly defaultMaxAgeInSeconds?: number
+}
+
+/**
+ * A named fact in the access token. Extend it for a claim with validators of its own.
+ *
+ * Stored as `payload[key] = { v: value, t: milliseconds }`, as the front-end SDK reads it.
+ */
+export class SessionClaim<T> implements Claim<T> {
+  readonly key: string
+  readonly fetchValue: Claim<T>['fetchValue']
+  readonly defaultMaxAgeInSeconds: number | undefined
+
+  /** @throws TypeError The key or `fetchValue` is missing. */
+  constructor({ key, fetchValue, defaultMaxAgeInSeconds }: ClaimOptions<T>) {
+    if (typeof key !== 'string' || key === '') throw new TypeError('A claim needs a key')
+    if (isProtectedClaim(key))
+      throw new TypeError(`The claim '${key}' belongs to the session protocol`)
+    if (typeof fetchValue !== 'function')
+      throw new TypeError(`The claim '${key}' needs a function fetchValue`)
+    this.key = key
+    this.fetchValue = fetchValue
+    this.defaultMaxAgeInSeconds = defaultMaxAgeInSeconds
+  }
+
+  toPayload(value: T, nowMs: number): JsonObject {
+    return { [this.key]: { v: value, t: nowMs } }
+  }
+
+  valueIn(payload: JsonObject): T | undefined {
+    return this.#storedIn(payload)?.v
+  }
+
+  fetchedAt(payload: JsonObject): number | undefined {
+    return this.#storedIn(payload)?.t
+  }
+
+  #storedIn(payload: JsonObject): { v?: T; t?: number } | undefined {
+    const stored = payload[this.key]
+    // An app may have put something else under the key.
+    return typeof stored === 'object' && stored !== null ? stored : undefined
+  }
+}

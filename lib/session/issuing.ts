@@ -1,0 +1,40 @@
+import type { FastifyReply } from 'fastify'
+import type { Session, SessionTokens, TransferMethod } from '../../types/session.d.ts'
+import { encodeFrontToken } from '../tokens/front-token.ts'
+import type { FreshTokens } from './authority.ts'
+import { type SessionContext, VerifiedSession } from './session.ts'
+
+/** Puts new tokens on a reply, and answers their session. */
+export function issueTo(
+  reply: FastifyReply,
+  context: SessionContext,
+  tokens: FreshTokens,
+  method: TransferMethod
+): Session {
+  const session = new VerifiedSession(context, tokens.accessToken, method, reply)
+  session.issue(tokens)
+  return session
+}
+
+/** New tokens, and their session, for an app that moves them by itself. */
+export function toSessionTokens(
+  context: SessionContext,
+  { accessToken, refreshToken }: FreshTokens
+): SessionTokens {
+  const session = new VerifiedSession(context, accessToken, 'header', null)
+  return { ...describeTokens(session), refreshToken: refreshToken.text }
+}
+
+/** The tokens of a session as it stands. */
+export function describeTokens(session: Session): SessionTokens {
+  return {
+    session,
+    accessToken: session.accessToken,
+    frontToken: encodeFrontToken(session.payload),
+    antiCsrfToken: session.payload.antiCsrfToken
+  }
+}
+
+export function otherThan(method: TransferMethod): TransferMethod {
+  return method === 'cookie' ? 'header' : 'cookie'
+}

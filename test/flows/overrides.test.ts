@@ -1,0 +1,74 @@
+import { test } from 'tap'
+import { buildApp } from '../builders/app.ts'
+import { Client } from '../builders/client.ts'
+
+test('an overridden function is what requests, hooks and routes go through', async (t) => {
+  const calls: string[] = []
+  const { app } = await buildApp(t, {
+    override: {
+      functions: (original) => ({
+        ...original,
+        create: (request, reply, input) => {
+          calls.push('create')
+          return original.create(request, reply, { ...input, sessionData: { from: request.url } })
+        },
+        get: ((...args: Parameters<typeof original.get>) => {
+          calls.push('get')
+          return original.get(...args)
+        }) as typeof original.get,
+        refresh: (request, reply) => {
+          calls.push('refresh')
+          return original.refresh(request, reply)
+        },
+        info: (handle) => {
+          calls.push('info')
+          return original.info(handle)
+        },
+        revoke: (handle) => {
+          calls.push('revoke')
+          return original.revoke(handle)
+        }
+      })
+    }
+  })
+  app.get('/data', { preHandler: app.verifySession() }, async ({ session }) => session.getData())
+  const client = new Client(app, 'header')
+  await client.login()
+  t.same((await client.get('/data')).json(), { from: '/login' })
+  await client.refresh()
+  await client.post('/auth/signout')
+  t.same(calls, ['create', 'get', 'info', 'refresh', 'get', 'revoke'])
+})
+
+test('functions of app.sessions can be taken apart', async (t) => {
+  const { app } = await buildApp(t)
+  const { issue, list } = app.sessions
+  const { session } = await issue({ userId: 'ada' })
+  t.same(await list('ada'), [session.handle])
+})
+
+test('routes can be replaced and switched off', async (t) => {
+  const { app } = await buildApp(t, {
+    override: {
+      apis: (original) => ({
+        ...original,
+        refreshPOST: undefined,
+        jwksGET: undefined,
+        signOutPOST: async (request, reply) => ({
+          ...((await original.signOutPOST?.(request, reply)) as object),
+          bye: true
+        })
+      })
+    }
+  })
+  app.post('/auth/session/refresh', async (request, reply) => {
+    const { userId } = await app.sessions.refresh(request, reply)
+    return { userId }
+  })
+  const client = new Client(app, 'cookie')
+  await client.login()
+  t.same((await client.refresh()).json(), { userId: 'ada' }, 'a route of the app takes the place')
+  t.same((await client.post('/auth/signout')).json(), { status: 'OK', bye: true })
+  t.equal((await app.inject('/auth/jwt/jwks.json')).statusCode, 404)
+  t.equal((await app.inject('/auth/.well-known/openid-configuration')).statusCode, 200)
+})
