@@ -459,6 +459,16 @@ test('V15: the echo can be full or none', async (t) => {
   t.notOk('input' in (await none.post('/items/1', payload)).json().detail[0])
 })
 
+test('V15: a full echo copes with input that is not JSON', async (t) => {
+  const { app } = await errorApp(t, { validation: { input: 'full' } })
+  app.addContentTypeParser('text/x', async () => ({ n: 10n }))
+  app.setValidatorCompiler(() => () => ({ error: new Error('no') }))
+  app.post('/', { schema: { body: {} } }, async () => 'ok')
+  const headers = { 'content-type': 'text/x' }
+  const reply = await app.inject({ method: 'POST', url: '/', headers, payload: 'x' })
+  t.same(reply.json().detail[0].input, { n: '10' })
+})
+
 test("messages may be Ajv's or the app's own, and a pattern may be hidden", async (t) => {
   const schema = { body: object({ code: { type: 'string', pattern: '^[A-Z]$' } }) }
   const first = async (validation: ErrorsOptions['validation']) => {
