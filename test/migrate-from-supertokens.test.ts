@@ -17,6 +17,12 @@ test('the app of the guide, moved over literally, does what it did', async (t) =
     app: FastifyInstance
   }
   t.teardown(() => app.close())
+  const refuse = () => [{ id: 'plan', validate: () => ({ isValid: false }) as const }]
+  app.get(
+    '/paid',
+    { preHandler: app.verifySession({ overrideGlobalClaimValidators: refuse }) },
+    async () => 'never'
+  )
   const client = new Client(app, 'cookie')
   const preflight = await app.inject({
     method: 'OPTIONS',
@@ -32,6 +38,7 @@ test('the app of the guide, moved over literally, does what it did', async (t) =
 
   t.same((await client.login('ada')).json(), { ok: true })
   t.same((await client.get('/notes')).json(), { userId: 'ada', plan: 'free', seen: 0 })
+  t.same((await client.get('/paid')).json(), { missing: ['plan'] })
   t.equal((await client.post('/upgrade')).statusCode, 200)
   t.same((await client.get('/notes')).json(), { userId: 'ada', plan: 'pro', seen: 1 })
   t.equal((await client.refresh()).statusCode, 200)
