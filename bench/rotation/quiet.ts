@@ -59,8 +59,8 @@ export function exploreQuiet(
 function* movesFrom(machine: Machine, world: World, bounds: QuietBounds): Generator<Move<World>> {
   const { messages } = world
   const jar = world.jars[0] as Jar
-  if (isLockedOut(machine, world, jar, bounds))
-    yield { label: 'a fresh access token is refused', to: 'violation' }
+  const lockOut = whyLockedOut(machine, world, jar, bounds)
+  if (lockOut !== null) yield { label: lockOut, to: 'violation' }
   if (messages.length < bounds.requestsInFlight) {
     yield send(world, { kind: 'refresh', shown: jar.refresh, given: null, age: 0 })
     // A confirmed access token is taken without a look at the store: nothing would happen.
@@ -89,41 +89,39 @@ function deliver(world: World, jar: Jar, given: Given, messages: readonly Messag
   return { label: `a reply brings ${token}`, to: { ...world, jars: [keep(jar, given)], messages } }
 }
 
-function* serve(
+function serve(
   machine: Machine,
   world: World,
   message: Message,
   others: readonly Message[],
   time: { readonly nowMs: number; readonly graceUnits: number }
-): Generator<Move<World>> {
+): Move<World>[] {
   const clock = time.nowMs === 0 ? '' : `, by a clock ${time.nowMs} ahead`
   const label = `served: ${nameOf(message, world)}${clock}`
   const answer = answerTo(machine, world, message, time)
-  if (answer === null) {
-    yield { label: `${label}: theft`, to: 'violation' }
-    return
-  }
+  if (answer === null) return [{ label: `${label}: theft`, to: 'violation' }]
   const { given, ...after } = answer
   const messages = given === null ? others : [...others, { ...message, given }]
-  yield { label, to: { ...world, ...after, messages } }
   const again = { ...world, ...after, messages: [...others, message] }
-  yield { label: `${label}, and sent again by a proxy`, to: again }
+  return [
+    { label, to: { ...world, ...after, messages } },
+    { label: `${label}, and sent again by a proxy`, to: again }
+  ]
 }
 
 /** With everything lost that is under way, one refresh and one use have to work. */
-function isLockedOut(
+function whyLockedOut(
   machine: Machine,
   world: World,
   { refresh }: Jar,
   { graceUnits }: QuietBounds
-): boolean {
+): string | null {
   const time = { nowMs: 0, graceUnits }
   const refreshed = answerTo(machine, world, { kind: 'refresh', shown: refresh }, time)
-  // Theft is found where the request is served.
-  if (refreshed === null) return false
+  if (refreshed === null) return `refresh with ${roleOf(refresh, world)}: theft`
   const { access } = refreshed.given as Given
-  if (access.parentHash === null) return false
-  return answerTo(machine, refreshed, { kind: 'use', shown: access }, time)?.given === null
+  const used = answerTo(machine, refreshed, { kind: 'use', shown: access }, time)
+  return used?.given === null ? 'a fresh access token is refused' : null
 }
 
 function nameOf({ kind, shown }: Message, world: World): string {

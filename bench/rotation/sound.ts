@@ -84,42 +84,39 @@ function* movesFrom(machine: Machine, stolen: Stolen, graceUnits: number): Gener
   yield { label: 'time passes', to: { ...stolen, world: later(stolen.world, 1), silentUnits } }
 }
 
-function* act(
+function act(
   machine: Machine,
   stolen: Stolen,
   { party, kind, graceUnits }: { party: Party; kind: 'use' | 'refresh'; graceUnits: number }
-): Generator<Move<Stolen>> {
+): Move<Stolen>[] {
   const { world, receivers, suspects } = stolen
   const jar = world.jars[party] as Jar
   const shown = kind === 'use' ? jar.access : jar.refresh
   const label = `${PARTY_NAMES[party]} ${kind === 'use' ? 'uses the access token' : 'refreshes'}`
   const answer = answerTo(machine, world, { kind, shown }, { nowMs: 0, graceUnits })
-  if (answer === null) {
-    yield { label: `${label}: theft`, to: 'end' }
-    return
-  }
-  if (kind === 'refresh' && suspects[party]) {
-    yield { label: `${label}, and no theft is reported`, to: 'violation' }
-    return
-  }
+  if (answer === null) return [{ label: `${label}: theft`, to: 'end' }]
+  if (kind === 'refresh' && suspects[party])
+    return [{ label: `${label}, and no theft is reported`, to: 'violation' }]
   const { given, server, derivations } = answer
   const handedOut = given?.refresh?.hash
-  if (handedOut !== undefined && receivers.get(handedOut) === 1 - party) {
-    yield { label: `${label}, and gets what the other one has`, to: 'violation' }
-    return
-  }
+  if (handedOut !== undefined && receivers.get(handedOut) === 1 - party)
+    return [{ label: `${label}, and gets what the other one has`, to: 'violation' }]
+
   const hasConfirmedOwn =
     server.current !== world.server.current && receivers.get(server.current) === party
-  const other = (1 - party) as Party
+  const [owner, thief] = suspects
+  const [ownerSilent, thiefSilent] = stolen.silentUnits
   const after: Stolen = {
     world: { ...world, server, derivations },
-    silentUnits: party === 0 ? [0, stolen.silentUnits[1]] : [stolen.silentUnits[0], 0],
+    silentUnits: party === 0 ? [0, thiefSilent] : [ownerSilent, 0],
     receivers: handedOut === undefined ? receivers : new Map(receivers).set(handedOut, party),
-    suspects: hasConfirmedOwn ? [suspects[0] || other === 0, suspects[1] || other === 1] : suspects
+    suspects: [owner || (hasConfirmedOwn && party === 1), thief || (hasConfirmedOwn && party === 0)]
   }
-  yield { label: `${label}, and the reply is lost`, to: after }
   const jars = world.jars.map((old, index) => (index === party ? keep(jar, given) : old))
-  yield { label, to: { ...after, world: { ...after.world, jars } } }
+  return [
+    { label: `${label}, and the reply is lost`, to: after },
+    { label, to: { ...after, world: { ...after.world, jars } } }
+  ]
 }
 
 /** @returns How many refreshes it takes until theft is reported. */
