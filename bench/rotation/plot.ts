@@ -1,8 +1,9 @@
 import type { Tally } from './tally.ts'
 
-const WIDTH = 860
+const WIDTH = 880
 const LEFT = 268
-const RIGHT = 30
+/** Room for the numbers behind the dots. */
+const RIGHT = 84
 const TOP = 96
 const ROW = 54
 /** Sessions in which something never happened stand on this side of the axis. */
@@ -41,7 +42,7 @@ export function plotFalseAlarms(tallies: readonly Tally[]): string {
   }
   scenarios.forEach((scenario, row) => {
     const y = TOP + row * ROW + ROW / 2
-    if (row > 0) parts.push(line(24, y - ROW / 2, WIDTH - RIGHT, y - ROW / 2, 'rule'))
+    if (row > 0) parts.push(line(24, y - ROW / 2, WIDTH - 24, y - ROW / 2, 'rule'))
     const [where = '', who = ''] = scenario.split(', ')
     parts.push(text(24, y - 3, where, 'label'), text(24, y + 14, who, 'soft'))
     rules.forEach((rule, index) => {
@@ -56,6 +57,8 @@ export function plotFalseAlarms(tallies: readonly Tally[]): string {
         )
       const hollow = found.falseAlarms === 0 ? ' hollow' : ''
       parts.push(`<circle class="${colour}${hollow}" cx="${x.toFixed(1)}" cy="${lineY}" r="5"/>`)
+      if (found.falseAlarms > 0)
+        parts.push(text(x + 11, lineY + 4, group(found.falseAlarms), 'soft'))
     })
   })
   return frame(
@@ -91,7 +94,7 @@ ${parts.join('\n')}
 }
 
 function text(x: number, y: number, content: string, kind: string): string {
-  return `<text class="${kind}" x="${x}" y="${y}">${content}</text>`
+  return `<text class="${kind}" x="${+x.toFixed(1)}" y="${y}">${content}</text>`
 }
 
 function line(x1: number, y1: number, x2: number, y2: number, kind: string): string {

@@ -47,6 +47,14 @@ test('a thief who goes on is always reported', (t) => {
   t.end()
 })
 
+test('a thief who refreshes once is missed in less than one theft of a hundred', (t) => {
+  const [, once] = theftScenarios as readonly [Scenario, Scenario]
+  const { thefts, missed } = tally(ours, once, 2000, SEED)
+  t.equal(thefts, 2000)
+  t.ok(missed > 0 && missed < thefts / 100, `${missed} of ${thefts}`)
+  t.end()
+})
+
 test('with a grace window alone no access token ever has to be confirmed', (t) => {
   const token = { hash: 'login', parentHash: null }
   t.equal(graceWindow.open(token).use(token, 0), null)
