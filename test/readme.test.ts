@@ -39,7 +39,20 @@ test('the example for production takes a secret and answers errors its own way',
   const app = await run(t, examples[1])
   app.get('/me', { preHandler: app.verifySession() }, async () => 'never')
   t.same((await app.inject('/me')).json(), { error_msg: 'unauthorised' })
-  t.equal(examples.length, 2, 'there are no examples that nobody runs')
+})
+
+test('the example of claims lets in whom it says', async (t) => {
+  const app = await run(t, examples[2])
+  app.post<{ Body: { userId: string } }>('/login', async (request, reply) => {
+    await app.sessions.create(request, reply, request.body)
+    return {}
+  })
+  const [ada, bob] = [new Client(app, 'header'), new Client(app, 'header')]
+  await ada.login('ada')
+  t.same((await ada.get('/admin')).json(), { roles: ['admin'] })
+  await bob.login('bob')
+  t.equal((await bob.get('/admin')).statusCode, 403)
+  t.equal(examples.length, 3, 'there are no examples that nobody runs')
 })
 
 test('the table of options names every option of the plugin, and no other', (t) => {

@@ -217,6 +217,31 @@ export interface ValidationOptions {
     | ((issue: ValidationIssue, source: unknown, request: FastifyRequest) => string)
 }
 
+/** What is needed of a WebSocket; that of `ws` has it. */
+export interface WebSocketLike {
+  close(code?: number, reason?: string): void
+}
+
+/** Answers an error of a WebSocket after the upgrade, mostly by closing it. */
+export type WebSocketExceptionHandler<E = unknown, S extends WebSocketLike = WebSocketLike> = (
+  this: FastifyInstance,
+  error: E,
+  socket: S,
+  request: FastifyRequest
+) => unknown
+
+export interface WebSocketOptions {
+  /** Status of a WebSocket request that fails its schema. @defaultValue 422 */
+  rejectStatus?: 422 | 403
+  /** Whether a refusal before the upgrade has a body. @defaultValue true */
+  preUpgradeBody?: boolean
+  /**
+   * Close codes of session errors, 3000 to 4999.
+   * @defaultValue 4403 for `INVALID_CLAIMS`, 1011 for `CLEAR_DUPLICATE_SESSION_COOKIES`, else 4401
+   */
+  closeCodes?: { readonly [K in keyof SessionErrorMap]?: number }
+}
+
 export interface ErrorsOptions {
   /** Handlers by class, status, code or session-error name. */
   exceptionHandlers?: HandlerTable
@@ -240,6 +265,7 @@ export interface ErrorsOptions {
   /** The form of error bodies. @defaultValue 'detail'; 'fastify' with `compat: 'fastify'` */
   render?: 'detail' | 'problem' | 'fastify' | ErrorRenderer
   validation?: ValidationOptions
+  websocket?: WebSocketOptions
   /**
    * Which errors may choose their status by `statusCode`: all as in Fastify, only those of known
    * kinds, or those the function accepts. @defaultValue 'fastify'
@@ -253,9 +279,50 @@ export interface ErrorsOptions {
   exposeCode?: boolean
   /** Show the message of unhandled errors; for development. @defaultValue false */
   exposeServerErrors?: boolean
+  /**
+   * The level of an error's line in the log; `false` writes none.
+   * @defaultValue `error` from status 500 on, `debug` for 404 and 405, `info` for the rest
+   */
+  errorLogLevel?(error: unknown, status: number): 'error' | 'warn' | 'info' | 'debug' | false
+  /** Called for an error that only the catch-all answered. */
+  onUnhandled?(error: unknown, request: FastifyRequest): void
+  /** Called for an error that came when the reply had begun, or in work after it. */
+  onLate?(error: unknown, request: FastifyRequest, phase: 'headers-sent' | 'background'): void
+  /**
+   * Answer unhandled errors by a traceback. In production registration is refused, unless 'force'.
+   * Browsers get a page with source lines if the package `youch-core` is installed.
+   * @defaultValue false
+   */
+  debug?: boolean | 'force'
+  /**
+   * Leaves errors of the supertokens-node SDK to its own handler: `errorHandler()` of
+   * `supertokens-node/framework/fastify`.
+   */
+  supertokens?: {
+    errorHandler(error: never, request: FastifyRequest, reply: FastifyReply): Promise<unknown>
+  }
   /** Answer unknown paths. @defaultValue true */
   notFound?: boolean
+  /**
+   * Answer a known path with another method by 405 and `Allow`. Read where the plugin is registered
+   * first. @defaultValue true
+   */
+  methodNotAllowed?: boolean
 }
+
+/** An exception class that says how it is documented. */
+export interface DocumentedException {
+  readonly openapi: {
+    readonly status: number
+    readonly description?: string
+    readonly schema?: Readonly<Record<string, unknown>>
+  }
+}
+
+/** The errors of a route by status, with a description or a schema, or as documented classes. */
+export type ErrorResponses =
+  | Readonly<Record<number, string | Readonly<Record<string, unknown>>>>
+  | readonly DocumentedException[]
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -271,6 +338,15 @@ declare module 'fastify' {
       handler: ExceptionHandler<ErrorForKey<K>>,
       options?: { override?: boolean }
     ): this
+    /** Sets the handler of an error that a WebSocket's handler throws after the upgrade. */
+    setWebSocketExceptionHandler<
+      const K extends ExceptionKey,
+      S extends WebSocketLike = WebSocketLike
+    >(
+      key: K,
+      handler: WebSocketExceptionHandler<ErrorForKey<K>, S>,
+      options?: { override?: boolean }
+    ): this
     /** The handler that is in force for a key in this scope, defaults left out. */
     getExceptionHandler<const K extends ExceptionKey>(
       key: K
@@ -279,5 +355,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Handlers of this route alone. */
     exceptionHandlers?: HandlerTable
+    /** Errors to document for this route; see `errorResponsesTransform`. */
+    errorResponses?: ErrorResponses
   }
 }

@@ -1,12 +1,15 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ExceptionHandler, HandlerResult } from '../../types/errors.d.ts'
+import { channels, type HandlerFailedMessage } from './channels.ts'
 import { answerByDefault } from './default-handlers.ts'
+import { ErrorReply } from './error-reply.ts'
 import { type Failure, understand } from './failure.ts'
 import type { Entry } from './handler-maps.ts'
-import { logOutcome, logSafely } from './log.ts'
+import { logSafely } from './log.ts'
+import { noteOutcome } from './outcome.ts'
 import type { ExceptionTable } from './registry.ts'
 import { jsonType } from './renderers.ts'
-import { applyHeaders, cleanHeaders } from './reply-headers.ts'
+import { applyHeaders, cleanHeaders, type DropListener } from './reply-headers.ts'
 import { respond } from './respond.ts'
 import { tableFor } from './scope.ts'
 import { SessionError } from './session-errors.ts'
@@ -21,13 +24,14 @@ const noneUsed: ReadonlySet<ExceptionHandler> = new Set()
  * The way from one thrown value to one reply: understand it, prepare the reply, give handlers their
  * turns until one answers, each at most once.
  */
-export class Answering {
+export class Answering implements DropListener {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   /** The first thing thrown in this request. */
   readonly original: unknown
   readonly #table: ExceptionTable
   #used: Set<ExceptionHandler> | undefined
+  readonly #startedNs = isWatched() ? process.hrtime.bigint() : 0n
   #errors = 0
   /** Whose headers are on the reply already; cookies among them would be added twice. */
   #applied: Failure | undefined
@@ -48,7 +52,7 @@ export class Answering {
     try {
       step()
     } catch (fault) {
-      logSafely(this.request, 'error', { err: fault }, 'answering an error failed')
+      logSafely(this.request, 'error', 'answering an error failed', () => ({ err: fault }))
       this.#answerConstant()
     }
   }
@@ -57,7 +61,9 @@ export class Answering {
   resolve(thrown: unknown): void {
     if (++this.#errors > maxErrors) throw new Error('Too many errors in one request')
     const failure = this.understand(thrown)
-    cleanHeaders(this.reply, this.#table.settings.stripHeaders, this.noteDropped)
+    // A serialiser that the route set is applied even to strings.
+    this.reply.serializer(null as never)
+    cleanHeaders(this.reply, this.#table.settings.stripHeaders, this)
     this.#clearTokens(failure)
     this.attempt(failure)
   }
@@ -65,14 +71,19 @@ export class Answering {
   /** Gives the next handler its turn. */
   attempt(failure: Failure): void {
     const entry = this.#next(failure)
-    if (entry === undefined) this.send(answerByDefault(failure, this.request), failure, undefined)
-    else new Turn(this, entry, failure).take()
+    if (entry !== undefined) {
+      new Turn(this, entry, failure).take()
+      return
+    }
+    const answer = answerByDefault(failure, this.request, this.#table.settings)
+    if (answer instanceof ErrorReply) this.send(answer, failure, undefined)
+    else void answer.then((page) => this.guard(() => this.send(page, failure, undefined)))
   }
 
   /** What the next handler says, for the handler that asks. */
   ask(failure: Failure): HandlerResult {
     const entry = this.#next(failure)
-    if (entry === undefined) return answerByDefault(failure, this.request)
+    if (entry === undefined) return answerByDefault(failure, this.request, this.#table.settings)
     return new Turn(this, entry, failure).call()
   }
 
@@ -87,16 +98,29 @@ export class Answering {
 
   /** Sends a handler's answer and notes the outcome. */
   send(value: unknown, failure: Failure, entry: Entry | undefined): void {
-    respond(this.reply, value, this.noteDropped)
+    respond(this.reply, value, this)
     this.noteOutcome(failure, entry)
   }
 
   noteOutcome(failure: Failure, entry: Entry | undefined): void {
     const { original, request, reply } = this
-    logOutcome({ failure, original, entry, status: reply.statusCode }, request)
+    const outcome = { failure, original, entry, status: reply.statusCode, request, reply }
+    noteOutcome({ ...outcome, startedNs: this.#startedNs }, this.#table.settings)
   }
 
-  readonly noteDropped = (header: string): void => {
+  /** Publishes what a handler threw. */
+  noteHandlerFailed({ error }: Failure, secondary: unknown, { key }: Entry): void {
+    if (!channels.handlerFailed.hasSubscribers) return
+    const { request } = this
+    channels.handlerFailed.publish({
+      error,
+      secondary,
+      key,
+      request
+    } satisfies HandlerFailedMessage)
+  }
+
+  headerDropped(header: string): void {
     this.request.log.warn({ header }, 'a header of an error reply is invalid and was dropped')
   }
 
@@ -109,7 +133,7 @@ export class Answering {
     const applies = entry === undefined || this.#table.settings.applyHeaders === 'always'
     if (headers !== undefined && applies && this.#applied !== failure) {
       this.#applied = failure
-      applyHeaders(this.reply, headers, this.noteDropped)
+      applyHeaders(this.reply, headers, this)
     }
     return entry
   }
@@ -119,7 +143,7 @@ export class Answering {
     try {
       this.#table.settings.clearTokens?.(this.request, this.reply)
     } catch (fault) {
-      logSafely(this.request, 'error', { err: fault }, 'clearing the tokens failed')
+      logSafely(this.request, 'error', 'clearing the tokens failed', () => ({ err: fault }))
     }
   }
 
@@ -129,4 +153,9 @@ export class Answering {
     reply.raw.statusCode = 500
     reply.type(jsonType).send('{"detail":"Internal Server Error"}')
   }
+}
+
+/** Only those who listen to the channels learn how long an answer took. */
+function isWatched(): boolean {
+  return channels.handled.hasSubscribers || channels.unhandled.hasSubscribers
 }

@@ -14,7 +14,7 @@ import {
   ResponseValidationError,
   WebSocketRequestValidationError
 } from './validation/validation-error.ts'
-import { WebSocketException } from './websocket-exception.ts'
+import { WebSocketException } from './websocket/websocket-exception.ts'
 
 /**
  * What was thrown, understood. It is read once and with every read guarded; nothing after this has
@@ -35,11 +35,15 @@ export interface Failure {
   readonly sessionType: string | undefined
 }
 
-/** Understands anything that can be thrown. Does not throw, whatever it is given. */
+/**
+ * Understands anything that can be thrown. Does not throw, whatever it is given.
+ *
+ * @param reply - Left out after a WebSocket's upgrade, when there is none any more.
+ */
 export function understand(
   thrown: unknown,
   request: FastifyRequest,
-  reply: FastifyReply,
+  reply: FastifyReply | undefined,
   settings: ErrorSettings
 ): Failure {
   try {
@@ -58,7 +62,7 @@ function isError(value: unknown): value is Error {
 function understandError(
   error: Error,
   request: FastifyRequest,
-  reply: FastifyReply,
+  reply: FastifyReply | undefined,
   settings: ErrorSettings
 ): Failure {
   if (HTTPException.isHTTPException(error)) {
@@ -73,7 +77,9 @@ function understandError(
   }
   if (error instanceof WebSocketException) return failure(error, 'websocket', 403)
   if (error instanceof RequestValidationError || error instanceof WebSocketRequestValidationError) {
-    return failure(error, 'validation', settings.validation.status)
+    const isSocket = error instanceof WebSocketRequestValidationError
+    const { validation, websocket } = settings
+    return failure(error, 'validation', isSocket ? websocket.rejectStatus : validation.status)
   }
   if (error instanceof ResponseValidationError) return failure(error, 'server', 500)
   if (error instanceof AggregateError && error.errors.length === 1 && isError(error.errors[0])) {
@@ -85,11 +91,11 @@ function understandError(
 function understandForeign(
   error: Error & { readonly validationContext?: unknown },
   request: FastifyRequest,
-  reply: FastifyReply,
+  reply: FastifyReply | undefined,
   settings: ErrorSettings
 ): Failure {
   const ours =
-    recogniseRequestError(error, request, settings) ??
+    recogniseInvalidRequest(error, request, settings) ??
     recogniseResponseError(error, request, settings)
   if (ours !== undefined) return understandError(ours, request, reply, settings)
   // What is left of these is a validator that threw, which Fastify gives a trusted-looking 500.
@@ -97,6 +103,19 @@ function understandForeign(
   const answer = foreignAnswer(error, reply, settings.trustStatusCode)
   if (answer === undefined) return failure(error, 'server', 500)
   return failure(error, 'http', answer.status, answer)
+}
+
+/** The request of a WebSocket is one by the mark of @fastify/websocket. */
+function recogniseInvalidRequest(
+  error: Error,
+  request: FastifyRequest & { readonly ws?: boolean },
+  settings: ErrorSettings
+): RequestValidationError | WebSocketRequestValidationError | undefined {
+  const invalid = recogniseRequestError(error, request, settings)
+  if (invalid === undefined || request.ws !== true) return invalid
+  const { message, endpoint, cause, parts } = invalid
+  const list = () => invalid.errors()
+  return new WebSocketRequestValidationError({ message, list, endpoint, cause, parts })
 }
 
 function failure(

@@ -36,7 +36,7 @@ const echoesURL: ReadonlySet<unknown> = new Set([
  */
 export function foreignAnswer(
   error: ForeignError,
-  reply: FastifyReply,
+  reply: FastifyReply | undefined,
   trust: ErrorSettings['trustStatusCode']
 ): ForeignAnswer | undefined {
   const status =
@@ -66,8 +66,8 @@ function isHTTPError({ expose, status, statusCode }: ForeignError): boolean {
  * What `reply.code()` said before the throw. With a tracing subscriber Fastify writes the error's
  * own status there first, hence a 500 and an equal bare `status` do not count.
  */
-function explicitStatus(error: ForeignError, reply: FastifyReply): number | undefined {
-  const status = reply.statusCode
+function explicitStatus(error: ForeignError, reply: FastifyReply | undefined): number | undefined {
+  const status = reply?.statusCode ?? 200
   return status >= 400 && status !== 500 && status !== error.status ? status : undefined
 }
 

@@ -2,10 +2,12 @@ import { errorsPlugin } from './plugin.ts'
 
 export type {
   ClaimValidationError,
+  DocumentedException,
   ErrorClass,
   ErrorCodeMap,
   ErrorForKey,
   ErrorRenderer,
+  ErrorResponses,
   ErrorsOptions,
   ExceptionHandler,
   ExceptionInit,
@@ -22,22 +24,41 @@ export type {
   SessionErrorMap,
   TokenTheftPayload,
   ValidationIssue,
-  ValidationOptions
+  ValidationOptions,
+  WebSocketExceptionHandler,
+  WebSocketLike,
+  WebSocketOptions
 } from '../../types/errors.d.ts'
 export { OptionsError } from '../options/options-error.ts'
+export { afterResponse } from './after-response.ts'
+export type {
+  HandledMessage,
+  HandlerFailedMessage,
+  LateMessage,
+  SessionRejectedMessage
+} from './channels.ts'
 export {
   httpExceptionHandler,
   requestValidationExceptionHandler,
   serverErrorHandler,
   sessionErrorHandler,
-  webSocketExceptionHandler
+  webSocketExceptionHandler,
+  webSocketRequestValidationExceptionHandler
 } from './default-handlers.ts'
 export { DEFERRED, ErrorReply } from './error-reply.ts'
 export { on } from './handler-maps.ts'
 export { HTTPException } from './http-exception.ts'
 export { notFoundHandler } from './not-found.ts'
+export {
+  type ErrorResponsesOptions,
+  errorResponsesTransform,
+  schemaNameResolver
+} from './openapi/error-responses.ts'
+export { recordUnhandled } from './record-unhandled.ts'
 export { ExceptionRegistryError } from './registry-error.ts'
 export { renderDetail, renderFastify, renderProblem } from './renderers.ts'
+export { safeHook } from './safe-hook.ts'
+export { clientErrorHandler, frameworkErrorsHandler } from './server-errors.ts'
 export {
   ClearDuplicateSessionCookiesError,
   InvalidClaimsError,
@@ -47,11 +68,14 @@ export {
   UnauthorisedError
 } from './session-errors.ts'
 export { StoreUnavailableError } from './store-unavailable-error.ts'
+export { type SDKSession, wrapSdkVerifySession } from './supertokens-bridge.ts'
+export { SupertokensError } from './supertokens-errors.ts'
 export { ThrownValueError } from './thrown-value-error.ts'
 export {
   RequestValidationError,
   ResponseValidationError,
   WebSocketRequestValidationError
 } from './validation/validation-error.ts'
-export { WebSocketException } from './websocket-exception.ts'
+export { guardSocket, webSocketErrorHandler } from './websocket/socket-errors.ts'
+export { WebSocketException } from './websocket/websocket-exception.ts'
 export default errorsPlugin

@@ -13,6 +13,15 @@ export function stringifyJson(value: unknown, onUnserializable: OnUnserializable
   return JSON.stringify(jsonable(value, [], onUnserializable)) ?? 'null'
 }
 
+/** JSON of a value that is most likely plain: at full speed, and with all care if that fails. */
+export function stringifyPlain(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return stringifyJson(value)
+  }
+}
+
 function ignore(): void {}
 
 function jsonable(
@@ -21,6 +30,7 @@ function jsonable(
   onUnserializable: OnUnserializable
 ): unknown {
   if (typeof value === 'bigint') return value.toString()
+  if (typeof value === 'function' || typeof value === 'symbol') return null
   if (typeof value !== 'object' || value === null) return value
   if (ancestors.includes(value)) return '[Circular]'
   try {

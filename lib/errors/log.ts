@@ -1,21 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import type { Failure } from './failure.ts'
-import { type Entry, keyName } from './handler-maps.ts'
+import { keyName } from './handler-maps.ts'
+import type { Outcome } from './outcome.ts'
 import { SessionError, TokenTheftDetectedError } from './session-errors.ts'
+import type { ErrorSettings } from './settings.ts'
 import { ValidationException } from './validation/validation-error.ts'
 
 type Level = 'error' | 'warn' | 'info' | 'debug'
-
-/** What became of a failure. */
-export interface Outcome {
-  readonly failure: Failure
-  /** The first thing thrown in the request; another than the failure's when a handler threw. */
-  readonly original: unknown
-  /** The handler that answered; `undefined` for a default one. */
-  readonly entry: Entry | undefined
-  readonly status: number
-}
 
 /** Constant, so that no message can forge a line; everything that varies is a field. */
 const texts: Readonly<Record<Level, string>> = {
@@ -28,27 +20,27 @@ const texts: Readonly<Record<Level, string>> = {
 const sessionLevels: Readonly<Record<string, Level>> = {
   UNAUTHORISED: 'debug',
   TRY_REFRESH_TOKEN: 'debug',
-  TOKEN_THEFT_DETECTED: 'warn',
-  UNKNOWN_ERROR: 'error'
+  TOKEN_THEFT_DETECTED: 'warn'
 }
 
 /** Writes the one line an error gets. */
-export function logOutcome(outcome: Outcome, request: FastifyRequest): void {
+export function logOutcome(outcome: Outcome, { errorLogLevel }: ErrorSettings): void {
+  const { request, failure, status } = outcome
   if (request.server.initialConfig.disableRequestLogging === true) return
-  const level = levelOf(outcome)
-  if (!isEnabled(request, level)) return
-  logSafely(request, level, fieldsOf(outcome, request), texts[level])
+  const level = (errorLogLevel ?? levelOf)(failure.error, status, failure)
+  if (level === false || !isEnabled(request, level)) return
+  logSafely(request, level, texts[level], () => fieldsOf(outcome))
 }
 
-/** Logs fields that may hold a foreign error. */
+/** Logs fields that are read from, or hold, a foreign error. */
 export function logSafely(
   request: FastifyRequest,
   level: Level,
-  fields: Record<string, unknown>,
-  text: string
+  text: string,
+  fields: () => Record<string, unknown>
 ): void {
   try {
-    request.log[level](fields, text)
+    request.log[level](fields(), text)
   } catch {
     // Pino's serialisers write to the errors they are given, which a frozen one does not allow, and
     // read what a hostile one does not let them read.
@@ -61,28 +53,34 @@ function isEnabled(request: FastifyRequest, level: Level): boolean {
   return log.isLevelEnabled?.(level) ?? true
 }
 
-function levelOf({ failure, status }: Outcome): Level {
-  if (failure.sessionType !== undefined) return sessionLevels[failure.sessionType] ?? 'info'
+function levelOf(_error: Error, status: number, failure: Failure): Level {
+  const sessionLevel = sessionLevels[failure.sessionType ?? '']
+  if (sessionLevel !== undefined) return sessionLevel
   if (status >= 500) return 'error'
   return failure.kind === 'http' && (status === 404 || status === 405) ? 'debug' : 'info'
 }
 
-function fieldsOf(
-  { failure, original, entry, status }: Outcome,
-  request: FastifyRequest
-): Record<string, unknown> {
+function fieldsOf(outcome: Outcome): Record<string, unknown> {
+  const { failure, original, entry, status, request } = outcome
   const { error } = failure
   const handler = entry && keyName(entry.key)
   if (error instanceof SessionError) return sessionFields(error)
   if (status >= 500) {
     const { method, routeOptions } = request
-    const cause = original === error || original === error.cause ? undefined : original
-    return { err: error, original: cause, method, route: routeOptions.url, status, handler }
+    const first = original === error ? undefined : describeOriginal(original)
+    return { err: error, original: first, method, route: routeOptions.url, status, handler }
   }
   if (error instanceof ValidationException) return validationFields(error, status)
   // Without the stack: a client's mistake has no place in our code.
   const { name, message } = error
   return { error: { name, message, code: failure.code, cause: causeText(error) }, status, handler }
+}
+
+/** The error that a handler answered with another one. */
+function describeOriginal(original: unknown): Record<string, unknown> {
+  if (!(original instanceof Error)) return { type: typeof original }
+  const { name, message, stack } = original
+  return { name, message, stack }
 }
 
 function causeText({ cause }: Error): string | undefined {

@@ -83,7 +83,9 @@ export class ExceptionTable {
     }
   }
 
+  /** None while debugging: the traceback takes its place, as in Starlette. */
   #findCatchAll(used: Used): Entry | undefined {
+    if (this.settings.debug !== false) return undefined
     return unused(this.#catchAll, used) ?? unused(this.#maps.statuses.get(500), used)
   }
 }

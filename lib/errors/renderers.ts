@@ -3,13 +3,17 @@ import { reasonPhrase } from './reason-phrase.ts'
 
 export const jsonType = 'application/json; charset=utf-8'
 
+/** Some errors have no request: what came was not HTTP. */
+type InputWithoutRequest = Omit<RenderInput, 'request'>
+
 /** FastAPI's form: `{"detail": ...}`. */
-export function renderDetail({ detail, issues }: RenderInput): RenderedBody {
-  return { body: { detail: issues ?? detail } }
+export function renderDetail({ detail, issues, code }: InputWithoutRequest): RenderedBody {
+  const body = { detail: issues ?? detail }
+  return { body: code === undefined ? body : { ...body, code } }
 }
 
 /** Fastify's own form: `{"statusCode", "code", "error", "message"}`. */
-export function renderFastify({ status, error, detail, code }: RenderInput): RenderedBody {
+export function renderFastify({ status, error, detail, code }: InputWithoutRequest): RenderedBody {
   const message = typeof detail === 'string' ? detail : messageOf(error)
   const body = { statusCode: status, error: reasonPhrase(status), message }
   return { body: code === undefined ? body : { ...body, code } }

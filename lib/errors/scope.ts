@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { HandlerTable } from '../../types/errors.d.ts'
 import { HandlerMaps } from './handler-maps.ts'
 import { ExceptionTable } from './registry.ts'
+import type { RouteIndex } from './route-index.ts'
 import { type ErrorSettings, resolveSettings } from './settings.ts'
 
 const kScope: unique symbol = Symbol('fastify-supersession.errors')
@@ -10,6 +11,8 @@ const kScope: unique symbol = Symbol('fastify-supersession.errors')
 export interface ErrorLayer {
   /** Set when the app is ready: from then on tables do not change. */
   frozen: boolean
+  /** `undefined` where a wrong method is a 404. */
+  readonly routes: RouteIndex | undefined
 }
 
 /**
@@ -19,11 +22,14 @@ export interface ErrorLayer {
 export class ExceptionScope {
   readonly layer: ErrorLayer
   readonly handlers: HandlerMaps = new HandlerMaps()
+  /** A table of its own: after the upgrade there is no reply that an HTTP handler could use. */
+  readonly webSocketHandlers: HandlerMaps = new HandlerMaps()
   /** `undefined` for a scope that only has handlers. */
   settings: ErrorSettings | undefined
   readonly #instance: FastifyInstance
   readonly #routeTables = new WeakMap<object, ExceptionTable>()
   #table: ExceptionTable | undefined
+  #webSocketTable: ExceptionTable | undefined
 
   constructor(instance: FastifyInstance, layer: ErrorLayer) {
     this.#instance = instance
@@ -44,6 +50,15 @@ export class ExceptionScope {
     return table
   }
 
+  get webSocketTable(): ExceptionTable {
+    this.#webSocketTable ??= new ExceptionTable(
+      this.parent?.webSocketTable,
+      this.webSocketHandlers,
+      this.table.settings
+    )
+    return this.#webSocketTable
+  }
+
   /** The table of a route with handlers in its `config`, kept as long as that config is. */
   routeTable(handlers: HandlerTable, owner: FastifyInstance): ExceptionTable {
     let table = this.#routeTables.get(handlers)
@@ -62,6 +77,21 @@ export function scopeOf(instance: FastifyInstance): ExceptionScope | undefined {
   return (instance as { [kScope]?: ExceptionScope })[kScope]
 }
 
+/** The handlers and settings of an instance. */
+export function tableOf(instance: FastifyInstance): ExceptionTable {
+  return nearestScope(instance).table
+}
+
+/** The handlers of an instance for errors of WebSockets after the upgrade. */
+export function webSocketTableOf(instance: FastifyInstance): ExceptionTable {
+  return nearestScope(instance).webSocketTable
+}
+
+/** Defaults that are called by hand work without the plugin too: with default settings. */
+function nearestScope(instance: FastifyInstance): ExceptionScope {
+  return scopeOf(instance) ?? new ExceptionScope(instance, { frozen: false, routes: undefined })
+}
+
 /** The scope that is this very instance's, made on first use. */
 export function ownScope(instance: FastifyInstance, layer: ErrorLayer): ExceptionScope {
   const existing = scopeOf(instance)
@@ -78,9 +108,7 @@ export function isRegistered(instance: FastifyInstance): boolean {
 
 /** The handlers and settings for a request: its route's, on top of its scope's. */
 export function tableFor(request: FastifyRequest): ExceptionTable {
-  const scope = scopeOf(request.server)
-  if (scope === undefined)
-    return new ExceptionTable(undefined, new HandlerMaps(), resolveSettings({}))
+  const scope = nearestScope(request.server)
   const handlers = request.routeOptions.config?.exceptionHandlers
   return handlers === undefined ? scope.table : scope.routeTable(handlers, request.server)
 }

@@ -57,6 +57,13 @@ const messages: Readonly<Record<string, (error: SessionError) => string>> = {
   PLUGIN_ERROR: ({ message }) => message
 }
 
+/** The bodies that most requests without a good session get, made once. */
+export const constantBodies: ReadonlyMap<string, string> = new Map([
+  ['UNAUTHORISED', '{"message":"unauthorised"}'],
+  ['TRY_REFRESH_TOKEN', '{"message":"try refresh token"}'],
+  ['TOKEN_THEFT_DETECTED', '{"message":"token theft detected"}']
+])
+
 /** The body in the front end's protocol, which no renderer changes by default. */
 export function sessionBody(error: SessionError): Record<string, unknown> {
   const message = messages[error.type]?.(error) ?? 'Unknown error'

@@ -1,5 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ErrorRenderer, ErrorsOptions, ValidationOptions } from '../../types/errors.d.ts'
+import type {
+  ErrorRenderer,
+  ErrorsOptions,
+  ValidationOptions,
+  WebSocketOptions
+} from '../../types/errors.d.ts'
 import {
   anyOf,
   type Check,
@@ -11,6 +16,7 @@ import {
 import { OptionsError } from '../options/options-error.ts'
 import { renderDetail, renderFastify, renderProblem } from './renderers.ts'
 import type { StripHeaders } from './reply-headers.ts'
+import type { SDKErrorHandler } from './supertokens-bridge.ts'
 
 /** The options of a scope, checked and with every default filled in. */
 export interface ErrorSettings {
@@ -23,12 +29,19 @@ export interface ErrorSettings {
   readonly compat: 'fastapi' | 'fastapi-strict' | 'fastify'
   readonly render: ErrorRenderer
   readonly validation: Readonly<Required<ValidationOptions>>
+  readonly websocket: Readonly<Required<WebSocketOptions>>
   readonly trustStatusCode: NonNullable<ErrorsOptions['trustStatusCode']>
   readonly applyHeaders: 'always' | 'default-only'
   readonly stripHeaders: StripHeaders
   readonly exposeCode: boolean
   readonly exposeServerErrors: boolean
+  readonly errorLogLevel: ErrorsOptions['errorLogLevel']
+  readonly onUnhandled: ErrorsOptions['onUnhandled']
+  readonly onLate: ErrorsOptions['onLate']
+  readonly debug: boolean | 'force'
+  readonly supertokens: ErrorsOptions['supertokens']
   readonly notFound: boolean
+  readonly methodNotAllowed: boolean
 }
 
 /** Everything an app does not say. */
@@ -50,16 +63,33 @@ const defaults: ErrorSettings = {
     showPattern: true,
     messages: 'pydantic'
   },
+  websocket: {
+    rejectStatus: 422,
+    preUpgradeBody: true,
+    closeCodes: {
+      UNAUTHORISED: 4401,
+      TRY_REFRESH_TOKEN: 4401,
+      TOKEN_THEFT_DETECTED: 4401,
+      INVALID_CLAIMS: 4403
+    }
+  },
   trustStatusCode: 'fastify',
   applyHeaders: 'always',
   stripHeaders: 'representation',
   exposeCode: false,
   exposeServerErrors: false,
-  notFound: true
+  errorLogLevel: undefined,
+  onUnhandled: undefined,
+  onLate: undefined,
+  debug: false,
+  supertokens: undefined,
+  notFound: true,
+  methodNotAllowed: true
 }
 
-type Given = Partial<Omit<ErrorSettings, 'validation'>> & {
+type Given = Partial<Omit<ErrorSettings, 'validation' | 'websocket'>> & {
   readonly validation?: ValidationOptions
+  readonly websocket?: WebSocketOptions
 }
 
 /** What a `compat` changes where the app does not say otherwise. */
@@ -89,6 +119,25 @@ const validationChecks: Readonly<Record<keyof ValidationOptions, Check<unknown>>
   messages: anyOf("'pydantic', 'ajv' or a function", oneOf('pydantic', 'ajv'), functionOf())
 }
 
+const closeCode = integerWithin(3000, 4999)
+
+const webSocketChecks: Readonly<Record<keyof WebSocketOptions, Check<unknown>>> = {
+  rejectStatus: anyOf('422 or 403', integerWithin(422, 422), integerWithin(403, 403)),
+  preUpgradeBody: boolean,
+  closeCodes: (value, option) =>
+    checkAll(
+      value,
+      {
+        UNAUTHORISED: closeCode,
+        TRY_REFRESH_TOKEN: closeCode,
+        TOKEN_THEFT_DETECTED: closeCode,
+        INVALID_CLAIMS: closeCode,
+        CLEAR_DUPLICATE_SESSION_COOKIES: closeCode
+      },
+      option
+    )
+}
+
 const checks: Readonly<Record<keyof ErrorSettings, Check<unknown>>> = {
   sessionExpiredStatusCode: errorStatus,
   invalidClaimStatusCode: errorStatus,
@@ -98,6 +147,7 @@ const checks: Readonly<Record<keyof ErrorSettings, Check<unknown>>> = {
   compat: oneOf('fastapi', 'fastapi-strict', 'fastify'),
   render: checkRender,
   validation: (value, option) => checkAll(value, validationChecks, option),
+  websocket: (value, option) => checkAll(value, webSocketChecks, option),
   trustStatusCode: anyOf(
     "'fastify', 'known' or a function",
     oneOf('fastify', 'known'),
@@ -107,7 +157,13 @@ const checks: Readonly<Record<keyof ErrorSettings, Check<unknown>>> = {
   stripHeaders: checkStripHeaders,
   exposeCode: boolean,
   exposeServerErrors: boolean,
-  notFound: boolean
+  errorLogLevel: functionOf(),
+  onUnhandled: functionOf(),
+  onLate: functionOf(),
+  debug: oneOf<boolean | 'force'>(true, false, 'force'),
+  supertokens: checkSupertokens,
+  notFound: boolean,
+  methodNotAllowed: boolean
 }
 
 /**
@@ -127,7 +183,12 @@ export function resolveSettings(
     ...inherited,
     ...preset,
     ...given,
-    validation: { ...inherited.validation, ...preset.validation, ...given.validation }
+    validation: { ...inherited.validation, ...preset.validation, ...given.validation },
+    websocket: {
+      ...inherited.websocket,
+      ...given.websocket,
+      closeCodes: { ...inherited.websocket.closeCodes, ...given.websocket?.closeCodes }
+    }
   }
   if (settings.sessionExpiredStatusCode === settings.invalidClaimStatusCode) {
     // Front ends tell "refresh" from "not allowed" by nothing but the status.
@@ -149,6 +210,12 @@ function checkAll(
     if (given !== undefined) checked[name] = check(given, path === '' ? name : `${path}.${name}`)
   }
   return checked
+}
+
+function checkSupertokens(value: unknown, option: string): ErrorSettings['supertokens'] {
+  checkNames(value, ['errorHandler'], option)
+  const check = functionOf<SDKErrorHandler>()
+  return { errorHandler: check(value['errorHandler'], `${option}.errorHandler`) }
 }
 
 function checkChallenge(value: unknown, option: string): string | false {

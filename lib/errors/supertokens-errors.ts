@@ -44,6 +44,11 @@ function isForeignSessionError(error: Error): error is ForeignSessionError {
   )
 }
 
+/** Whether an error comes from the SDK, and is not a session error of a copy of this package. */
+export function isSDKError(error: unknown): error is Error {
+  return error instanceof Error && 'errMagic' in error && typeof error.errMagic === 'string'
+}
+
 type Conversion = (error: ForeignSessionError) => SessionError
 
 const conversions: Readonly<Record<string, Conversion>> = {

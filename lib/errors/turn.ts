@@ -89,6 +89,7 @@ export class Turn implements HandlerContext, Sender {
   }
 
   #failed(thrown: unknown, watch: SendWatch): void {
+    this.#answering.noteHandlerFailed(this.#failure, thrown, this.#entry)
     if (watch.outcome === 'nothing') {
       watch.stop()
       this.#again(thrown)
@@ -107,8 +108,8 @@ export class Turn implements HandlerContext, Sender {
   }
 
   #note(text: string, err?: unknown): void {
-    const fields = { handler: keyName(this.#entry.key), code: 'SUPERSESSION_HANDLER_FAILED', err }
-    logSafely(this.#answering.request, 'error', fields, text)
+    const handler = keyName(this.#entry.key)
+    logSafely(this.#answering.request, 'error', text, () => ({ handler, err }))
   }
 }
 

@@ -42,9 +42,8 @@ export interface Settings {
 type Name = keyof SupersessionOptions
 type Given = { readonly [name in Name]?: unknown }
 
-/** What every option of the session plugin has to be; all other options are the errors plugin's. */
+/** What each option of the session plugin has to be; all others are the errors plugin's. */
 const checks = {
-  appInfo: unchecked,
   secret: optional(secrets),
   store: optional(store),
   accessTokenValidity: durationWithin(1, 86_400_000),
@@ -55,11 +54,6 @@ const checks = {
   useDynamicAccessTokenSigningKey: oneOf(true, false),
   signingAlgorithm: oneOf('RS256', 'ES256', 'EdDSA'),
   accessTokenCacheSize: integerWithin(0, 10_000_000),
-  cookieDomain: unchecked,
-  olderCookieDomain: unchecked,
-  cookieSecure: unchecked,
-  cookieSameSite: unchecked,
-  accessTokenPath: unchecked,
   antiCsrf: optional(oneOf('VIA_TOKEN', 'VIA_CUSTOM_HEADER', 'NONE')),
   getTokenTransferMethod: optional(
     functionOf<NonNullable<SupersessionOptions['getTokenTransferMethod']>>()
@@ -75,8 +69,18 @@ const checks = {
   clock: functionOf<() => number>()
 } satisfies { readonly [name in Name]?: Check<unknown> }
 
+/** Options that are checked together, where they are resolved. */
+const checkedTogether: readonly Name[] = [
+  'appInfo',
+  'cookieDomain',
+  'olderCookieDomain',
+  'cookieSecure',
+  'cookieSameSite',
+  'accessTokenPath'
+]
+
 /** Names of the options that the session plugin reads itself. */
-export const SESSION_OPTIONS: readonly string[] = Object.keys(checks)
+export const SESSION_OPTIONS: readonly string[] = [...Object.keys(checks), ...checkedTogether]
 
 /** Parts the options of the session plugin from those that it passes on to the errors plugin. */
 export function partOptions(options: SupersessionOptions): {
@@ -87,7 +91,7 @@ export function partOptions(options: SupersessionOptions): {
   const others: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(options)) {
     // An option that is `undefined` was left out.
-    if (value !== undefined) (Object.hasOwn(checks, name) ? ours : others)[name] = value
+    if (value !== undefined) (SESSION_OPTIONS.includes(name) ? ours : others)[name] = value
   }
   return { sessionOptions: ours, errorsOptions: others }
 }
@@ -148,11 +152,6 @@ export function resolveSettings(options: Given, prefix: string): Settings {
 
 function optional<T>(check: Check<T>): Check<T | undefined> {
   return (value, option) => (value === undefined ? undefined : check(value, option))
-}
-
-/** For options that are checked together, where they are resolved. */
-function unchecked(value: unknown): unknown {
-  return value
 }
 
 function numberWithin(min: number, max: number): Check<number> {

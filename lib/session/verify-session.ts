@@ -5,6 +5,7 @@ import type {
   VerifySessionHook,
   VerifySessionOptions
 } from '../../types/session.d.ts'
+import { markSessionHook } from '../errors/openapi/session-hook.ts'
 import { OptionsError } from '../options/options-error.ts'
 import { isPromise } from './awaitable.ts'
 
@@ -36,7 +37,12 @@ export function verifySessionHook(
   }
 
   /** `preParsing` hooks are given the payload in between. */
-  return function verifySession(request, reply, payloadOrDone, doneAfterPayload?) {
+  const hook: VerifySessionHook = function verifySession(
+    request,
+    reply,
+    payloadOrDone,
+    doneAfterPayload?
+  ) {
     const done = (doneAfterPayload ?? payloadOrDone) as Done
     // A route that does not exist is 404 for everybody; a preflight carries no credentials.
     if (request.is404 || request.method === 'OPTIONS' || request.method === 'TRACE') return done()
@@ -52,6 +58,9 @@ export function verifySessionHook(
     }
     assign(request, property, session, done)
   }
+  return markSessionHook(hook, {
+    checksClaims: options.overrideGlobalClaimValidators !== undefined
+  })
 }
 
 /** Verifies by hand: what `request.verifySession()` does. */

@@ -101,5 +101,5 @@ export class Client {
 
 /** The payload of a JWT, as whoever holds it can read it. */
 export function payloadOf(token: string | undefined): Record<string, unknown> {
-  return JSON.parse(Buffer.from(String(token).split('.')[1] ?? '', 'base64url').toString())
+  return JSON.parse(Buffer.from(String(token).split('.')[1] as string, 'base64url').toString())
 }

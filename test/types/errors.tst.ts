@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { describe, expect, test } from 'tstyche'
 import {
   type ErrorForKey,
+  type ErrorsOptions,
   type InvalidClaimsError,
   on,
   RequestValidationError,
@@ -52,11 +53,18 @@ test('session error classes are what handlers of their names receive', () => {
   expect<InvalidClaimsError>().type.toBeAssignableTo<ErrorForKey<'INVALID_CLAIMS'>>()
 })
 
-test('the record of session handlers infers each error', () => {
-  app.register(async (scope) => {
-    scope.setExceptionHandler('TRY_REFRESH_TOKEN', function (error) {
-      expect(this).type.toBe<FastifyInstance>()
-      expect(error.type).type.toBe<'TRY_REFRESH_TOKEN'>()
-    })
+test('a handler is called on the instance that registered it', () => {
+  app.setExceptionHandler('TRY_REFRESH_TOKEN', function (error) {
+    expect(this).type.toBe<FastifyInstance>()
+    expect(error.type).type.toBe<'TRY_REFRESH_TOKEN'>()
   })
+})
+
+test('a record of handlers infers the error of each name, and knows no others', () => {
+  expect<{
+    exceptionHandlers: { UNAUTHORISED: () => string }
+  }>().type.toBeAssignableTo<ErrorsOptions>()
+  expect<{
+    exceptionHandlers: { UNAUTHORIZED: () => string }
+  }>().type.not.toBeAssignableTo<ErrorsOptions>()
 })

@@ -1,0 +1,34 @@
+import { finished } from 'node:stream'
+import type { FastifyReply } from 'fastify'
+import { noteLate } from './late.ts'
+
+/** Work that nobody waits for. */
+export type Task = () => unknown
+
+const tasksOf = new WeakMap<FastifyReply, Task[]>()
+
+/**
+ * Runs work after the reply is out, as Starlette's background tasks.
+ *
+ * Tasks of one reply run one after the other; a task that fails is logged, published and given to
+ * `onLate`, and the next one runs all the same. The reply is what it was.
+ */
+export function afterResponse(reply: FastifyReply, task: Task): void {
+  const tasks = tasksOf.get(reply)
+  if (tasks !== undefined) {
+    tasks.push(task)
+    return
+  }
+  tasksOf.set(reply, [task])
+  finished(reply.raw, () => void runTasks(reply))
+}
+
+async function runTasks(reply: FastifyReply): Promise<void> {
+  for (const task of tasksOf.get(reply) ?? []) {
+    try {
+      await task()
+    } catch (error) {
+      noteLate(error, 'background', reply.request)
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import { relative } from 'node:path'
+import type { FastifyRequest } from 'fastify'
+import type { ErrorParser } from 'youch-core'
+import { ErrorReply } from './error-reply.ts'
+import { logSafely } from './log.ts'
+
+type LoadParser = () => Promise<{ readonly ErrorParser: typeof ErrorParser }>
+type ParsedError = Awaited<ReturnType<ErrorParser['parse']>>
+type Frame = ParsedError['frames'][number]
+
+/** How many errors below the first are shown: causes, and errors of an AggregateError. */
+const maxErrors = 10
+
+/** Nothing may be fetched or run by a page that shows what an attacker may have written. */
+const headers = {
+  'cache-control': 'no-store',
+  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+  'x-content-type-options': 'nosniff'
+}
+
+/**
+ * The reply to an unhandled error while developing: a traceback with source lines for browsers,
+ * the stack as text for everybody else.
+ *
+ * Shows code, but no variables, environment, headers or body.
+ *
+ * @param load - Where the parser comes from; an optional package, which production never loads.
+ */
+export async function debugReply(
+  error: Error,
+  request: FastifyRequest,
+  load: LoadParser = async () => await import('youch-core')
+): Promise<ErrorReply> {
+  const errors = relatedErrors(error)
+  if (request.headers.accept?.includes('text/html')) {
+    try {
+      const { ErrorParser } = await load()
+      const parser = new ErrorParser({ frameSourceBuffer: 7 })
+      const parsed = await Promise.all(errors.map(async (one) => await parser.parse(one)))
+      return new ErrorReply(500, page(parsed), { type: 'text/html; charset=utf-8', headers })
+    } catch (err) {
+      logSafely(request, 'warn', 'the debug page needs the package youch-core', () => ({ err }))
+    }
+  }
+  const text = errors.map(({ stack, message }) => stack ?? message).join('\n\nCaused by: ')
+  return new ErrorReply(500, text, { type: 'text/plain; charset=utf-8', headers })
+}
+
+/** The error, its causes and its parts, each once: chains may be circular. */
+function relatedErrors(error: Error): Error[] {
+  const found = new Set([error])
+  for (const one of found) {
+    const parts: unknown[] = one instanceof AggregateError ? one.errors : []
+    for (const related of [one.cause, ...parts]) {
+      if (related instanceof Error && found.size < maxErrors) found.add(related)
+    }
+  }
+  return [...found]
+}
+
+const style = `
+body { font: 14px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #222 }
+h1 { font-size: 1.4rem; overflow-wrap: anywhere } h1 small { color: #b00020; display: block; font-size: 1rem }
+details { border: 1px solid #ddd; border-radius: 6px; margin: .5rem 0; padding: .4rem .8rem }
+summary { cursor: pointer; overflow-wrap: anywhere } code, pre { font: 13px/1.6 ui-monospace, monospace }
+pre { margin: .4rem 0; overflow-x: auto } mark { background: #ffe3e3; display: block }
+@media (prefers-color-scheme: dark) { body { background: #1b1b1f; color: #ddd } details { border-color: #444 } mark { background: #5a2328; color: inherit } }
+`
+
+function page(errors: readonly ParsedError[]): string {
+  const title = escapeHTML(errors[0]?.name ?? 'Error')
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>${title}</title><style>${style}</style></head>
+<body>${errors.map(section).join('\n')}</body></html>`
+}
+
+function section({ name, message, frames }: ParsedError, index: number): string {
+  const lead = index === 0 ? '' : 'Caused by '
+  return `<h1><small>${lead}${escapeHTML(name)}</small>${escapeHTML(message)}</h1>
+${frames.map((frame, place) => frameHTML(frame, place === 0)).join('\n')}`
+}
+
+function frameHTML(frame: Frame, isOpen: boolean): string {
+  const { functionName = 'anonymous', fileName = 'unknown', lineNumber } = frame
+  const file = relative(process.cwd(), fileName.replace(/^file:\/\//, ''))
+  const place = `${escapeHTML(functionName)} <code>${escapeHTML(file)}:${lineNumber}</code>`
+  const source = isOurs(frame, file)
+    ? frame.source?.map((line) => lineHTML(line, lineNumber))
+    : undefined
+  if (source === undefined) return `<details><summary>${place}</summary></details>`
+  return `<details${isOpen ? ' open' : ''}><summary>${place}</summary><pre>${source.join('')}</pre></details>`
+}
+
+function lineHTML(line: NonNullable<Frame['source']>[number], failing: number | undefined): string {
+  const text = `${String(line.lineNumber).padStart(5)}  ${escapeHTML(line.chunk)}`
+  return line.lineNumber === failing ? `<mark>${text}</mark>` : `${text}\n`
+}
+
+/** Source lines of the app only: not of packages, and of nothing outside the working directory. */
+function isOurs({ type }: Frame, file: string): boolean {
+  return type === 'app' && !file.startsWith('..')
+}
+
+function escapeHTML(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+}

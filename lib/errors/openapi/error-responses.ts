@@ -1,0 +1,175 @@
+import type { FastifyInstance, RouteOptions } from 'fastify'
+import type { ErrorResponses } from '../../../types/errors.d.ts'
+import { checkNames } from '../../options/check.ts'
+import { reasonPhrase } from '../reason-phrase.ts'
+import { renderProblem } from '../renderers.ts'
+import { tableOf } from '../scope.ts'
+import {
+  claimErrorSchema,
+  detailSchema,
+  httpValidationErrorSchema,
+  problemSchema,
+  sessionErrorSchema,
+  validationErrorSchema
+} from './schemas.ts'
+import { type SessionRequirement, sessionRequirementOf } from './session-hook.ts'
+
+type Schema = Readonly<Record<string, unknown>>
+
+/** What @fastify/swagger hands to a transform, as far as it matters here. */
+export interface TransformInput {
+  readonly schema: unknown
+  readonly url: string
+  readonly route: RouteOptions
+}
+
+export interface TransformResult {
+  readonly schema: never
+  readonly url: string
+}
+
+export interface ErrorResponsesOptions {
+  /** A transform of the app's own, applied before. */
+  readonly transform?: (input: never) => { readonly schema: unknown; readonly url: string }
+  /** Statuses to document for every route: 404, 405, 413, 415, 500. */
+  readonly common?: readonly number[]
+  /** Replaces the schema of a 422 everywhere. */
+  readonly validationSchema?: Schema
+  /** The schema of other errors, for a renderer of the app's own. */
+  readonly errorSchema?: Schema
+}
+
+/**
+ * For the `transform` option of @fastify/swagger: adds the errors a route can answer with to its
+ * documentation.
+ *
+ * Only to the documentation: nothing is compiled, and no error body is reshaped by a schema.
+ */
+export function errorResponsesTransform(
+  app: FastifyInstance,
+  options: ErrorResponsesOptions = {}
+): (input: TransformInput) => TransformResult {
+  const given: unknown = options
+  checkNames(given, ['transform', 'common', 'validationSchema', 'errorSchema'])
+  for (const schema of [validationErrorSchema, httpValidationErrorSchema]) {
+    if (app.getSchema(schema.$id) === undefined) app.addSchema(schema)
+  }
+  return (input) => {
+    const { schema, url } = options.transform?.(input as never) ?? input
+    const documented = isDocumented(input.route, schema)
+      ? withErrors((schema ?? {}) as Schema, input.route, new ErrorSchemas(app, options))
+      : schema
+    return { schema: documented as never, url }
+  }
+}
+
+/** HEAD twins say what their GET says, and a WebSocket has no replies. */
+function isDocumented(route: RouteOptions & { websocket?: boolean }, schema: unknown): boolean {
+  return (
+    route.method !== 'HEAD' &&
+    route.websocket !== true &&
+    (schema as Schema | undefined)?.['hide'] !== true
+  )
+}
+
+/** The schemas of error bodies, as the app renders them. */
+class ErrorSchemas {
+  readonly options: ErrorResponsesOptions
+  readonly #isProblem: boolean
+
+  constructor(app: FastifyInstance, options: ErrorResponsesOptions) {
+    this.options = options
+    this.#isProblem = tableOf(app).settings.render === renderProblem
+  }
+
+  /** A response of one error. */
+  response(description: string, schema?: Schema): Schema {
+    const { errorSchema } = this.options
+    if (schema === undefined && errorSchema === undefined && this.#isProblem) {
+      return { description, content: { 'application/problem+json': { schema: problemSchema } } }
+    }
+    return jsonResponse(description, schema ?? errorSchema ?? detailSchema)
+  }
+
+  validation(): Schema {
+    const { validationSchema } = this.options
+    if (this.#isProblem && validationSchema === undefined) return this.response('Validation Error')
+    return jsonResponse('Validation Error', validationSchema ?? { $ref: 'HTTPValidationError#' })
+  }
+}
+
+function jsonResponse(description: string, schema: Schema): Schema {
+  return { description, content: { 'application/json': { schema } } }
+}
+
+function withErrors(schema: Schema, route: RouteOptions, schemas: ErrorSchemas): Schema {
+  const declared = (schema['response'] ?? {}) as Schema
+  const added: Record<string, Schema> = {}
+  if (isValidated(schema) && !declares(declared, '422', '4xx', 'default')) {
+    added['422'] = schemas.validation()
+  }
+  Object.assign(added, sessionResponses(sessionRequirementOf(route)))
+  for (const status of schemas.options.common ?? []) {
+    added[status] = schemas.response(reasonPhrase(status))
+  }
+  Object.assign(added, ownResponses(route.config?.errorResponses ?? {}, schemas))
+  if (Object.keys(added).length === 0) return schema
+  // Swagger only documents a success by itself where nothing else is declared.
+  const success = declares(declared, '2') ? {} : { 200: noContent }
+  return { ...schema, response: { ...success, ...added, ...declared } }
+}
+
+/** A type of null is how swagger is told that there is a description and no schema. */
+const noContent: Schema = { description: 'Default Response', type: 'null' }
+
+function isValidated(schema: Schema): boolean {
+  return ['body', 'querystring', 'params', 'headers'].some((part) => schema[part] !== undefined)
+}
+
+/** Whether a response is declared for one of these statuses, or for any that begins so. */
+function declares(declared: Schema, ...prefixes: string[]): boolean {
+  return Object.keys(declared).some((status) =>
+    prefixes.some((prefix) => status.toLowerCase().startsWith(prefix))
+  )
+}
+
+function sessionResponses(requirement: SessionRequirement | undefined): Record<string, Schema> {
+  if (requirement === undefined) return {}
+  const unauthorised = {
+    ...jsonResponse('Unauthorised, or the access token has to be refreshed', sessionErrorSchema),
+    headers: { 'WWW-Authenticate': { type: 'string' } }
+  }
+  if (!requirement.checksClaims) return { 401: unauthorised }
+  return { 401: unauthorised, 403: jsonResponse('Invalid claim', claimErrorSchema) }
+}
+
+/** The errors a route names in its config: by status, or as exception classes that say theirs. */
+function ownResponses(own: ErrorResponses, schemas: ErrorSchemas): Record<string, Schema> {
+  const responses: Record<string, Schema> = {}
+  if (Array.isArray(own)) {
+    for (const { openapi } of own) {
+      const { status, description = reasonPhrase(status), schema } = openapi
+      responses[status] = schemas.response(description, schema)
+    }
+    return responses
+  }
+  for (const [status, said] of Object.entries(own)) {
+    responses[status] =
+      typeof said === 'string'
+        ? schemas.response(said)
+        : schemas.response(reasonPhrase(Number(status)), said)
+  }
+  return responses
+}
+
+/** For `refResolver` of @fastify/swagger: components are called by their `$id`, not `def-0`. */
+export const schemaNameResolver = {
+  buildLocalReference(
+    json: { $id?: unknown },
+    _base: unknown,
+    _fragment: unknown,
+    index: number
+  ): string {
+    return typeof json.$id === 'string' ? json.$id : `def-${index}`
+  }
+}

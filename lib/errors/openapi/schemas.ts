@@ -1,0 +1,71 @@
+/** FastAPI's `ValidationError` and `HTTPValidationError`, as shared schemas of the app. */
+export const validationErrorSchema = {
+  $id: 'ValidationError',
+  title: 'ValidationError',
+  type: 'object',
+  required: ['type', 'loc', 'msg'],
+  properties: {
+    type: { type: 'string', title: 'Error Type' },
+    loc: {
+      type: 'array',
+      title: 'Location',
+      items: { anyOf: [{ type: 'string' }, { type: 'integer' }] }
+    },
+    msg: { type: 'string', title: 'Message' },
+    input: { title: 'Input' },
+    ctx: { type: 'object', title: 'Context', additionalProperties: true }
+  }
+}
+
+export const httpValidationErrorSchema = {
+  $id: 'HTTPValidationError',
+  title: 'HTTPValidationError',
+  type: 'object',
+  properties: {
+    detail: { type: 'array', title: 'Detail', items: { $ref: 'ValidationError#' } }
+  }
+}
+
+/** A body of the detail renderer. */
+export const detailSchema = {
+  type: 'object',
+  required: ['detail'],
+  properties: { detail: { title: 'Detail' } }
+}
+
+/** RFC 9457 3. */
+export const problemSchema = {
+  type: 'object',
+  required: ['type', 'title', 'status'],
+  additionalProperties: true,
+  properties: {
+    type: { type: 'string', format: 'uri-reference' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
+    instance: { type: 'string', format: 'uri-reference' }
+  }
+}
+
+/** The body that front ends know session errors by. */
+export const sessionErrorSchema = {
+  type: 'object',
+  required: ['message'],
+  properties: { message: { type: 'string' } }
+}
+
+export const claimErrorSchema = {
+  type: 'object',
+  required: ['message', 'claimValidationErrors'],
+  properties: {
+    message: { type: 'string' },
+    claimValidationErrors: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['id'],
+        properties: { id: { type: 'string' }, reason: {} }
+      }
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import Fastify from 'fastify'
+import { test } from 'tap'
+import errors, { HTTPException, notFoundHandler } from '../../lib/errors/index.ts'
+import { errorApp } from './error-app.ts'
+
+test('N1: an unknown path is a 404 that does not repeat the URL', async (t) => {
+  const { app } = await errorApp(t)
+  const reply = await app.inject('/nope?q=secret')
+  t.equal(reply.statusCode, 404)
+  t.equal(reply.body, '{"detail":"Not Found"}')
+})
+
+test('N1: handlers of 404 and of HTTPException see it', async (t) => {
+  const { app } = await errorApp(t)
+  app.setExceptionHandler(404, () => 'where?')
+  t.equal((await app.inject('/nope')).body, 'where?')
+})
+
+test('N2: a known path with another method is a 405 that lists the methods', async (t) => {
+  const { app } = await errorApp(t, {}, { routerOptions: { ignoreTrailingSlash: true } })
+  app.get('/a/:id', async () => 'ok')
+  app.put('/a/:id', async () => 'ok')
+  app.route({ method: ['POST', 'DELETE'], url: '/b', handler: async () => 'ok' })
+  const reply = await app.inject({ method: 'POST', url: '/a/1?q=1' })
+  t.equal(reply.statusCode, 405)
+  t.equal(reply.body, '{"detail":"Method Not Allowed"}')
+  t.equal(reply.headers['allow'], 'GET, HEAD, PUT')
+  const slash = await app.inject({ method: 'PUT', url: '/b/' })
+  t.equal(slash.headers['allow'], 'DELETE, POST')
+  t.equal((await app.inject({ method: 'POST', url: '/c' })).statusCode, 404)
+})
+
+test('N2: it is a 404 where the option is off', async (t) => {
+  for (const options of [{ methodNotAllowed: false }, { notFound: false }]) {
+    const { app } = await errorApp(t, options)
+    app.get('/a', async () => 'ok')
+    t.equal((await app.inject({ method: 'POST', url: '/a' })).statusCode, 404)
+  }
+})
+
+test('N2: a path that answers only OPTIONS, as CORS plugins make of every path, is a 404', async (t) => {
+  const { app } = await errorApp(t)
+  app.options('*', async () => 'ok')
+  app.get('/a', async () => 'ok')
+  t.equal((await app.inject('/nope')).statusCode, 404)
+  const reply = await app.inject({ method: 'POST', url: '/a' })
+  t.equal(reply.statusCode, 405)
+  t.equal(reply.headers['allow'], 'GET, HEAD, OPTIONS')
+})
+
+test('N3: routes declared before the plugin are unknown to it and stay 404', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.get('/early', async () => 'ok')
+  await app.register(errors)
+  t.equal((await app.inject({ method: 'POST', url: '/early' })).statusCode, 404)
+})
+
+test('N4: reply.callNotFound() in a route is a 404', async (t) => {
+  const { app } = await errorApp(t)
+  app.get('/a', (_request, reply) => reply.callNotFound())
+  const reply = await app.inject('/a')
+  t.equal(reply.statusCode, 404)
+  t.equal(reply.body, '{"detail":"Not Found"}')
+})
+
+test('N5: a child with a not-found handler of its own resolves with its own handlers', async (t) => {
+  const { app } = await errorApp(t)
+  await app.register(
+    async (child) => {
+      child.setExceptionHandler(404, (error) => ({ child: error.detail }))
+      child.setNotFoundHandler(() => {
+        throw new HTTPException(404, 'c')
+      })
+    },
+    { prefix: '/v1' }
+  )
+  t.same((await app.inject('/v1/nope')).json(), { child: 'c' })
+  t.same((await app.inject('/nope')).json(), { detail: 'Not Found' })
+})
+
+test('N6: a not-found handler that is there already stays in charge', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.setNotFoundHandler(() => 'mine')
+  await app.register(errors)
+  t.equal((await app.inject('/nope')).body, 'mine')
+})
+
+test('N6: with notFound off the app sets its own, and may use ours', async (t) => {
+  const { app } = await errorApp(t, { notFound: false })
+  app.setNotFoundHandler((request, reply) => notFoundHandler(request, reply))
+  t.equal((await app.inject('/nope')).body, '{"detail":"Not Found"}')
+})
+
+test('the not-found handler works without the plugin', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.setNotFoundHandler(notFoundHandler)
+  t.equal((await app.inject('/nope')).statusCode, 404)
+})

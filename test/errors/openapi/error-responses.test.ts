@@ -1,0 +1,152 @@
+import swagger from '@fastify/swagger'
+import { type Test, test } from 'tap'
+import {
+  type ErrorResponsesOptions,
+  type ErrorsOptions,
+  errorResponsesTransform,
+  HTTPException,
+  schemaNameResolver
+} from '../../../lib/errors/index.ts'
+import { markSessionHook } from '../../../lib/errors/openapi/session-hook.ts'
+import { errorApp } from '../error-app.ts'
+
+async function documentedApp(
+  t: Test,
+  options: ErrorResponsesOptions = {},
+  errorsOptions: ErrorsOptions = {}
+) {
+  const { app } = await errorApp(t, errorsOptions)
+  await app.register(swagger, {
+    openapi: { info: { title: 'a', version: '1' } },
+    refResolver: schemaNameResolver,
+    transform: errorResponsesTransform(app, options)
+  })
+  const responses = async (url = '/', method = 'get') => {
+    await app.ready()
+    const document = JSON.parse(JSON.stringify(app.swagger()))
+    return document.paths[url]?.[method]?.responses
+  }
+  return { app, responses }
+}
+
+const params = { type: 'object', properties: { id: { type: 'integer' } } }
+const ok = async () => 'ok'
+
+test('V16: a route with a schema documents its 422, and keeps its 200', async (t) => {
+  const { app, responses } = await documentedApp(t)
+  app.get('/:id', { schema: { params } }, ok)
+  app.get('/plain', ok)
+  const documented = await responses('/{id}')
+  t.same(documented['422'], {
+    description: 'Validation Error',
+    content: {
+      'application/json': { schema: { $ref: '#/components/schemas/HTTPValidationError' } }
+    }
+  })
+  t.same(documented['200'], { description: 'Default Response' })
+  t.same(await responses('/plain'), { 200: { description: 'Default Response' } })
+  const { components } = JSON.parse(JSON.stringify(app.swagger()))
+  t.match(components.schemas.HTTPValidationError.properties.detail.items, {
+    $ref: '#/components/schemas/ValidationError'
+  })
+  t.same(components.schemas.ValidationError.required, ['type', 'loc', 'msg'])
+})
+
+test('V16: what a route declares itself stays', async (t) => {
+  const { app, responses } = await documentedApp(t)
+  const response = { 201: { description: 'Made', type: 'string' }, '4xx': { description: 'Mine' } }
+  app.get('/:id', { schema: { params, response } }, ok)
+  t.same(Object.keys(await responses('/{id}')), ['201', '4XX'])
+})
+
+test('V16: documenting errors changes no reply', async (t) => {
+  const { app } = await documentedApp(t)
+  const errorResponses = { 409: { type: 'object', properties: { other: { type: 'string' } } } }
+  app.get('/', { config: { errorResponses } }, async () => {
+    throw new HTTPException(409, 'taken')
+  })
+  t.equal((await app.inject('/')).body, '{"detail":"taken"}')
+})
+
+test('a route that verifies a session documents 401, and 403 where claims are checked', async (t) => {
+  const { app, responses } = await documentedApp(t)
+  const hook = () => async () => {}
+  const plain = markSessionHook(hook(), { checksClaims: false })
+  const withClaims = markSessionHook(hook(), { checksClaims: true })
+  app.get('/', { preHandler: [hook(), plain] }, ok)
+  app.get('/claims', { onRequest: withClaims }, ok)
+  t.match((await responses())['401'], {
+    headers: { 'WWW-Authenticate': { schema: { type: 'string' } } },
+    content: { 'application/json': { schema: { required: ['message'] } } }
+  })
+  t.equal((await responses())['403'], undefined)
+  t.match((await responses('/claims'))['403'].content['application/json'].schema, {
+    required: ['message', 'claimValidationErrors']
+  })
+})
+
+test('statuses common to all routes, and errors of one route, are documented', async (t) => {
+  const { app, responses } = await documentedApp(t, { common: [404, 500] })
+  class OutOfStock extends HTTPException {
+    static openapi = { status: 409, description: 'Out of stock' }
+  }
+  class Gone extends HTTPException {
+    static openapi = { status: 410, schema: { type: 'string' } }
+  }
+  app.get('/', { config: { errorResponses: { 402: 'Pay first', 418: { type: 'string' } } } }, ok)
+  app.get('/classes', { config: { errorResponses: [OutOfStock, Gone] } }, ok)
+  const documented = await responses()
+  t.same(Object.keys(documented), ['200', '402', '404', '418', '500'])
+  t.match(documented, { 402: { description: 'Pay first' }, 404: { description: 'Not Found' } })
+  t.match(documented['404'].content['application/json'].schema, { required: ['detail'] })
+  t.match(await responses('/classes'), {
+    409: { description: 'Out of stock' },
+    410: { description: 'Gone', content: { 'application/json': { schema: { type: 'string' } } } }
+  })
+})
+
+test('schemas follow the renderer, or are the app’s own', async (t) => {
+  const problem = await documentedApp(t, { common: [404] }, { render: 'problem' })
+  problem.app.get('/:id', { schema: { params } }, ok)
+  const documented = await problem.responses('/{id}')
+  for (const status of [404, 422]) {
+    t.same(Object.keys(documented[status].content), ['application/problem+json'])
+  }
+  const own = await documentedApp(t, {
+    common: [404],
+    errorSchema: { type: 'string' },
+    validationSchema: { type: 'number' }
+  })
+  own.app.get('/:id', { schema: { params } }, ok)
+  const schemaOf = async (status: number) =>
+    (await own.responses('/{id}'))[status].content['application/json'].schema
+  t.same(await schemaOf(404), { type: 'string' })
+  t.same(await schemaOf(422), { type: 'number' })
+})
+
+test('hidden routes and the twins of GET are left alone, and another transform goes first', async (t) => {
+  const seen: string[] = []
+  const transform = ({ schema, url }: { schema: unknown; url: string }) => {
+    seen.push(url)
+    return { schema, url: `/v1${url}` }
+  }
+  const { app, responses } = await documentedApp(t, {
+    common: [404],
+    transform: transform as never
+  })
+  app.get('/', ok)
+  app.get('/hidden', { schema: { hide: true } }, ok)
+  app.head('/head', ok)
+  app.addSchema({ $id: 'other', type: 'string' })
+  t.same(Object.keys(await responses('/v1/')), ['200', '404'])
+  t.equal(await responses('/v1/hidden'), undefined)
+  t.ok(seen.includes('/'))
+})
+
+test('options are checked, and the resolver copes with a schema without a name', async (t) => {
+  const { app } = await errorApp(t)
+  t.throws(() => errorResponsesTransform(app, { comon: [404] } as never), { message: /'comon'/ })
+  errorResponsesTransform(app)
+  t.doesNotThrow(() => errorResponsesTransform(app))
+  t.equal(schemaNameResolver.buildLocalReference({}, null, null, 3), 'def-3')
+})

@@ -1,0 +1,91 @@
+import responseValidation from '@fastify/response-validation'
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { test } from 'tap'
+import { z } from 'zod'
+import { ResponseValidationError } from '../../../lib/errors/index.ts'
+import { errorApp } from '../error-app.ts'
+
+const response = {
+  200: { type: 'object', properties: { a: { type: 'integer' } }, required: ['a'] }
+}
+
+test('P1: a reply that its schema cannot serialise is a 500, and a handler sees why', async (t) => {
+  const { app } = await errorApp(t)
+  app.get('/', { schema: { response } }, async () => ({}))
+  await app.register(async (child) => {
+    child.setExceptionHandler(ResponseValidationError, (error) => ({ errors: error.errors() }))
+    child.get('/child', { schema: { response } }, async () => ({}))
+  })
+  const reply = await app.inject('/')
+  t.equal(reply.statusCode, 500)
+  t.equal(reply.body, '{"detail":"Internal Server Error"}')
+  const { errors } = (await app.inject('/child')).json()
+  t.match(errors, [{ type: 'value_error', loc: ['response'], msg: /"a" is required/ }])
+})
+
+test('P1, P2: what @fastify/response-validation refuses is a 500 and not a 422', async (t) => {
+  const { app } = await errorApp(t)
+  let errors: unknown
+  app.setExceptionHandler(ResponseValidationError, (error, _request, _reply, context) => {
+    errors = error.errors()
+    return context.next()
+  })
+  await app.register(responseValidation)
+  app.get('/', { schema: { response } }, async () => ({ a: 'x' }))
+  const reply = await app.inject('/')
+  t.equal(reply.statusCode, 500)
+  t.equal(reply.body, '{"detail":"Internal Server Error"}')
+  t.match(errors, [{ type: 'int_type', loc: ['response', 'a'] }])
+})
+
+test('P1: what zod cannot serialise is a 500 with its issues', async (t) => {
+  const { app } = await errorApp(t)
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  app.setExceptionHandler(ResponseValidationError, (error) => ({ errors: error.errors() }))
+  const schema = { response: { 200: z.object({ a: z.number() }) } }
+  app.get('/', { schema }, async () => ({ a: 'x' }))
+  const reply = await app.inject('/')
+  t.equal(reply.statusCode, 500)
+  t.match(reply.json().errors, [{ loc: ['response', 'a'] }])
+})
+
+test('P1: errors with those codes and nothing more are response errors all the same', async (t) => {
+  const { app } = await errorApp(t)
+  app.setExceptionHandler(ResponseValidationError, (error) => ({ errors: error.errors() }))
+  for (const code of [
+    'FST_RESPONSE_VALIDATION_FAILED_VALIDATION',
+    'FST_ERR_RESPONSE_SERIALIZATION'
+  ]) {
+    app.get(`/${code}`, async () => {
+      throw Object.assign(new Error('odd'), { code })
+    })
+  }
+  for (const code of [
+    'FST_RESPONSE_VALIDATION_FAILED_VALIDATION',
+    'FST_ERR_RESPONSE_SERIALIZATION'
+  ]) {
+    const reply = await app.inject(`/${code}`)
+    t.match(reply.json().errors, [{ loc: ['response'], msg: 'Value error, odd' }])
+  }
+})
+
+test('P1: an app may throw a ResponseValidationError of its own', async (t) => {
+  const { app } = await errorApp(t)
+  app.get('/', async () => {
+    throw new ResponseValidationError({ message: 'by hand', list: () => [], body: { a: 1 } })
+  })
+  t.equal((await app.inject('/')).statusCode, 500)
+})
+
+test('P3: a payload or a status that cannot be sent is a 500 without its text', async (t) => {
+  const { app } = await errorApp(t)
+  app.get('/payload', (_request, reply) => reply.type('text/html').send({ a: 1 }))
+  app.get('/status', (_request, reply) => reply.code(700).send('x'))
+  for (const url of ['/payload', '/status']) {
+    const reply = await app.inject(url)
+    t.equal(reply.statusCode, 500)
+    t.equal(reply.body, '{"detail":"Internal Server Error"}')
+    t.equal(reply.headers['content-type'], 'application/json; charset=utf-8')
+  }
+})

@@ -1,0 +1,269 @@
+import type { AddressInfo } from 'node:net'
+import websocket, { type WebSocket as ServerSocket } from '@fastify/websocket'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { type Test, test } from 'tap'
+import { WebSocket } from 'ws'
+import errors, {
+  type ErrorsOptions,
+  guardSocket,
+  HTTPException,
+  InvalidClaimsError,
+  TryRefreshTokenError,
+  WebSocketException,
+  WebSocketRequestValidationError,
+  webSocketErrorHandler
+} from '../../../lib/errors/index.ts'
+import { errorApp } from '../error-app.ts'
+
+async function socketApp(t: Test, options: ErrorsOptions = {}) {
+  const { app, lines } = await errorApp(t, options)
+  await app.register(websocket)
+  return { app, lines }
+}
+
+/** A WebSocket route whose handler throws. */
+function throwingSocket(app: FastifyInstance, url: string, thrown: unknown): void {
+  app.get(url, { websocket: true }, () => {
+    throw thrown
+  })
+}
+
+async function connect(app: FastifyInstance, url: string): Promise<WebSocket> {
+  if (!app.server.listening) await app.listen({ port: 0 })
+  return new WebSocket(`ws://127.0.0.1:${(app.server.address() as AddressInfo).port}${url}`)
+}
+
+/** How the server ends a socket. */
+async function closingOf(app: FastifyInstance, url: string): Promise<[number, string]> {
+  const socket = await connect(app, url)
+  return await new Promise((resolve, reject) => {
+    socket.on('error', reject)
+    socket.on('open', () => socket.send('hello'))
+    socket.on('close', (code, reason) => resolve([code, reason.toString()]))
+  })
+}
+
+/** What the server answers instead of upgrading. */
+async function refusalOf(app: FastifyInstance, url: string): Promise<[number, string]> {
+  const socket = await connect(app, url)
+  return await new Promise((resolve, reject) => {
+    socket.on('error', reject)
+    socket.on('unexpected-response', (_request, response) => {
+      let body = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk) => {
+        body += chunk
+      })
+      response.on('end', () => resolve([response.statusCode ?? 0, body]))
+    })
+  })
+}
+
+test('W1: a WebSocketException closes with its code and reason', async (t) => {
+  const { app } = await socketApp(t)
+  throwingSocket(app, '/', new WebSocketException(4001, 'later'))
+  t.same(await closingOf(app, '/'), [4001, 'later'])
+})
+
+test('W2: before the upgrade it is a 403, with or without a body', async (t) => {
+  for (const [preUpgradeBody, body] of [
+    [true, '{"detail":"Forbidden"}'],
+    [false, '']
+  ] as const) {
+    const { app } = await socketApp(t, { websocket: { preUpgradeBody } })
+    const preValidation = async () => {
+      throw new WebSocketException()
+    }
+    app.get('/', { websocket: true, preValidation }, () => t.fail('must not run'))
+    t.same(await refusalOf(app, '/'), [403, body])
+  }
+})
+
+test('W3: an HTTPException before the upgrade is an HTTP reply', async (t) => {
+  const { app } = await socketApp(t)
+  const preHandler = async () => {
+    throw new HTTPException(401)
+  }
+  app.get('/', { websocket: true, preHandler }, () => t.fail('must not run'))
+  t.same(await refusalOf(app, '/'), [401, '{"detail":"Unauthorized"}'])
+})
+
+test('W4: an HTTPException after the upgrade closes by 1008 or 1011 with its detail', async (t) => {
+  const { app } = await socketApp(t)
+  throwingSocket(app, '/404', new HTTPException(404))
+  throwingSocket(app, '/409', new HTTPException(409, { not: 'text' }))
+  throwingSocket(app, '/503', new HTTPException(503, 'busy'))
+  throwingSocket(app, '/foreign', Object.assign(new Error('db'), { statusCode: 502 }))
+  t.same(await closingOf(app, '/404'), [1008, 'Not Found'])
+  t.same(await closingOf(app, '/409'), [1008, ''])
+  t.same(await closingOf(app, '/503'), [1011, 'busy'])
+  t.same(await closingOf(app, '/foreign'), [1011, 'Bad Gateway'])
+})
+
+test('W5: an invalid request is refused before the upgrade, as a 422 or a 403', async (t) => {
+  const params = { type: 'object', properties: { id: { type: 'integer' } } }
+  const bodies: Record<number, RegExp> = { 422: /int_parsing/, 403: /"Forbidden"/ }
+  for (const rejectStatus of [422, 403] as const) {
+    const { app } = await socketApp(t, { websocket: { rejectStatus } })
+    app.get('/:id', { websocket: true, schema: { params } }, () => t.fail('must not run'))
+    const [status, body] = await refusalOf(app, '/x')
+    t.equal(status, rejectStatus)
+    t.match(body, bodies[rejectStatus])
+  }
+  const { app } = await socketApp(t, { websocket: { preUpgradeBody: false } })
+  app.setExceptionHandler(WebSocketRequestValidationError, (error, _request, _reply, context) => {
+    t.same(error.parts, ['params'])
+    t.equal(error.errors().length, 1)
+    return context.next()
+  })
+  app.get('/:id', { websocket: true, schema: { params } }, () => t.fail('must not run'))
+  t.same(await refusalOf(app, '/x'), [422, ''])
+})
+
+test('W6: any other error closes by 1011, without a reason, and is logged', async (t) => {
+  const { app, lines } = await socketApp(t)
+  throwingSocket(app, '/', new Error('secret'))
+  app.get('/async', { websocket: true }, async () => {
+    throw new Error('secret')
+  })
+  t.same(await closingOf(app, '/'), [1011, ''])
+  t.same(await closingOf(app, '/async'), [1011, ''])
+  t.equal(lines.filter(({ msg, level }) => msg === 'websocket failed' && level === 50).length, 2)
+})
+
+test('W7: handlers for WebSockets are found like those for HTTP, in a table of their own', async (t) => {
+  const { app } = await socketApp(t)
+  app.setExceptionHandler(RangeError, () => t.fail('must not run'))
+  app.setWebSocketExceptionHandler(RangeError, (error, socket) => socket.close(4002, error.message))
+  await app.register(async (child) => {
+    child.setWebSocketExceptionHandler(SyntaxError, function (_error, socket: ServerSocket) {
+      socket.close(4003, String('place' in this))
+    })
+    child.decorate('place', 'child')
+    throwingSocket(child, '/child', new SyntaxError('s'))
+    throwingSocket(child, '/inherited', new RangeError('r'))
+  })
+  t.same(await closingOf(app, '/child'), [4003, 'true'])
+  t.same(await closingOf(app, '/inherited'), [4002, 'r'])
+})
+
+test('W7: a handler that throws hands over to the next one, or to another error', async (t) => {
+  const { app } = await socketApp(t)
+  app.setWebSocketExceptionHandler(RangeError, (error) => {
+    throw error
+  })
+  app.setWebSocketExceptionHandler(SyntaxError, async () => {
+    throw new WebSocketException(4004)
+  })
+  for (const [status, code] of [
+    [400, 401],
+    [401, 402],
+    [402, 403],
+    [403, 404],
+    [404, 405],
+    [405, 406]
+  ] as const) {
+    app.setWebSocketExceptionHandler(status, () => {
+      throw new HTTPException(code)
+    })
+  }
+  throwingSocket(app, '/same', new RangeError('r'))
+  throwingSocket(app, '/other', new SyntaxError('s'))
+  throwingSocket(app, '/endless', new HTTPException(400))
+  t.same(await closingOf(app, '/same'), [1011, ''])
+  t.same(await closingOf(app, '/other'), [4004, ''])
+  t.same(await closingOf(app, '/endless'), [1008, 'Method Not Allowed'])
+})
+
+test('W8: where @fastify/websocket comes first, its errorHandler leads here', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(websocket, { errorHandler: webSocketErrorHandler })
+  await app.register(errors)
+  throwingSocket(app, '/', new WebSocketException(4001, 'later'))
+  app.get('/http', async () => 'ok')
+  t.same(await closingOf(app, '/'), [4001, 'later'])
+  t.equal((await app.inject('/http')).body, 'ok')
+})
+
+test('W8: a route with an HTTP handler and a wsHandler keeps both', async (t) => {
+  const { app } = await socketApp(t)
+  app.route({
+    method: 'GET',
+    url: '/',
+    handler: async () => 'over HTTP',
+    wsHandler: () => {
+      throw new WebSocketException(4005)
+    }
+  })
+  t.equal((await app.inject('/')).body, 'over HTTP')
+  t.same(await closingOf(app, '/'), [4005, ''])
+})
+
+test('W9: a guarded listener may throw or reject', async (t) => {
+  const { app } = await socketApp(t)
+  app.get('/async', { websocket: true }, (socket, request) => {
+    socket.on(
+      'message',
+      guardSocket(request, socket, async () => {
+        throw new WebSocketException(1003)
+      })
+    )
+  })
+  app.get('/sync', { websocket: true }, (socket, request) => {
+    socket.on(
+      'message',
+      guardSocket(request, socket, (data: Buffer) => {
+        throw new WebSocketException(4006, data.toString())
+      })
+    )
+  })
+  t.same(await closingOf(app, '/async'), [1003, ''])
+  t.same(await closingOf(app, '/sync'), [4006, 'hello'])
+})
+
+test('W10: codes that cannot be sent are refused, and reasons are cut at a character', (t) => {
+  for (const code of [999, 1004, 1005, 1006, 1015, 2000, 5000, 1000.5]) {
+    t.throws(() => new WebSocketException(code), RangeError)
+  }
+  for (const code of [1000, 1003, 1007, 1014, 3000, 4999]) {
+    t.equal(new WebSocketException(code).code, code)
+  }
+  t.match(new WebSocketException(), { code: 1008, reason: '', name: 'WebSocketException' })
+  t.equal(Buffer.byteLength(new WebSocketException(1008, 'x'.repeat(200)).reason), 123)
+  const cut = new WebSocketException(1008, 'é'.repeat(100)).reason
+  t.equal(cut, 'é'.repeat(61))
+  t.end()
+})
+
+test('W11: session errors after the upgrade have close codes of their own', async (t) => {
+  const { app } = await socketApp(t, { websocket: { closeCodes: { INVALID_CLAIMS: 4999 } } })
+  throwingSocket(app, '/expired', new TryRefreshTokenError())
+  throwingSocket(app, '/claims', new InvalidClaimsError([]))
+  throwingSocket(
+    app,
+    '/sdk',
+    Object.assign(new Error('x'), { type: 'PLUGIN_ERROR', errMagic: 'm' })
+  )
+  t.same(await closingOf(app, '/expired'), [4401, 'TRY_REFRESH_TOKEN'])
+  t.same(await closingOf(app, '/claims'), [4999, 'INVALID_CLAIMS'])
+  t.same(await closingOf(app, '/sdk'), [1011, 'PLUGIN_ERROR'])
+})
+
+test('W11: before the upgrade they are answered over HTTP', async (t) => {
+  const { app } = await socketApp(t)
+  const preHandler = async () => {
+    throw new TryRefreshTokenError()
+  }
+  app.get('/', { websocket: true, preHandler }, () => t.fail('must not run'))
+  t.same(await refusalOf(app, '/'), [401, '{"message":"try refresh token"}'])
+})
+
+test('options of WebSockets are checked by name', async (t) => {
+  await t.rejects(errorApp(t, { websocket: { rejectStatus: 400 as never } }), {
+    message: /'websocket\.rejectStatus' must be 422 or 403/
+  })
+  await t.rejects(errorApp(t, { websocket: { closeCodes: { UNAUTHORISED: 1006 } } }), {
+    message: /'websocket\.closeCodes\.UNAUTHORISED'/
+  })
+})
