@@ -41,13 +41,13 @@ export interface SessionRejectedMessage {
   readonly request: FastifyRequest
 }
 
+type ChannelName = 'handled' | 'unhandled' | 'late' | 'handlerFailed' | 'sessionRejected'
+
 /**
  * The channels of `node:diagnostics_channel` that errors are published on. Messages are only made
  * where somebody listens.
  */
-export const channels: Readonly<
-  Record<'handled' | 'unhandled' | 'late' | 'handlerFailed' | 'sessionRejected', Channel>
-> = {
+export const channels: Readonly<Record<ChannelName, Channel>> = {
   handled: channel('fastify-supersession:exception:handled'),
   unhandled: channel('fastify-supersession:exception:unhandled'),
   late: channel('fastify-supersession:exception:late'),

@@ -1,8 +1,8 @@
-/** A JSON schema, to be read by others. */
-export type JsonSchema = { readonly [keyword: string]: unknown }
+/** A JSON Schema, as far as it matters here. */
+export type Schema = Readonly<Record<string, unknown>>
 
 /** One that others refer to. */
-export type SharedSchema = JsonSchema & { readonly $id: string }
+export type SharedSchema = Schema & { readonly $id: string }
 
 /** FastAPI's `ValidationError` and `HTTPValidationError`, as shared schemas of the app. */
 export const validationErrorSchema: SharedSchema = {
@@ -33,14 +33,14 @@ export const httpValidationErrorSchema: SharedSchema = {
 }
 
 /** A body of the detail renderer. */
-export const detailSchema: JsonSchema = {
+export const detailSchema: Schema = {
   type: 'object',
   required: ['detail'],
   properties: { detail: { title: 'Detail' } }
 }
 
 /** RFC 9457 3. */
-export const problemSchema: JsonSchema = {
+export const problemSchema: Schema = {
   type: 'object',
   required: ['type', 'title', 'status'],
   additionalProperties: true,
@@ -54,13 +54,13 @@ export const problemSchema: JsonSchema = {
 }
 
 /** The body that front ends know session errors by. */
-export const sessionErrorSchema: JsonSchema = {
+export const sessionErrorSchema: Schema = {
   type: 'object',
   required: ['message'],
   properties: { message: { type: 'string' } }
 }
 
-export const claimErrorSchema: JsonSchema = {
+export const claimErrorSchema: Schema = {
   type: 'object',
   required: ['message', 'claimValidationErrors'],
   properties: {
