@@ -2,7 +2,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import errors, { afterResponse } from '../../lib/errors/index.ts'
 
-export async function build(onLate: (error: unknown) => void = () => {}): Promise<FastifyInstance> {
+export async function build(onLate: (error: unknown) => void): Promise<FastifyInstance> {
   const app = Fastify()
   await app.register(errors, { onLate })
   app.post('/sign-up', async (_request, reply) => {

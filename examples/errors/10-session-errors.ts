@@ -15,9 +15,7 @@ export async function build(): Promise<FastifyInstance> {
       })
     }
   })
-  app.get('/me', { preHandler: app.verifySession() }, async ({ session }) => ({
-    userId: session?.userId
-  }))
+  app.get('/me', { preHandler: app.verifySession() }, async ({ session }) => session?.userId)
   // The two below stand for what a refresh and an expired token end in.
   app.get('/expired', async () => {
     throw new TryRefreshTokenError()

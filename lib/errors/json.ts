@@ -9,7 +9,6 @@ export type OnUnserializable = () => void
  * read `"[Unserializable]"`.
  */
 export function stringifyJson(value: unknown, onUnserializable: OnUnserializable = ignore): string {
-  if (typeof value === 'string') return JSON.stringify(value)
   return JSON.stringify(jsonable(value, [], onUnserializable)) ?? 'null'
 }
 

@@ -322,6 +322,21 @@ test('V11: with attachValidation the handler finds the error and may throw it', 
   t.equal((await app.inject({ method: 'POST', url: '/', payload: { n: 1 } })).body, 'ok')
 })
 
+test('V11: hooks of the route stay, whether one or several', async (t) => {
+  const { app } = await errorApp(t, { validation: { captureBody: true } })
+  const ran: string[] = []
+  const hook = (name: string) => async () => void ran.push(name)
+  const schema = { body: object({ n: integer }) }
+  const preValidation = hook('preValidation')
+  app.post(
+    '/',
+    { schema, attachValidation: true, preValidation, preHandler: hook('preHandler') },
+    async () => 'ok'
+  )
+  await app.inject({ method: 'POST', url: '/', payload: { n: 1 } })
+  t.same(ran, ['preValidation', 'preHandler'])
+})
+
 test('V11: an attached error of another kind stays what it is', async (t) => {
   const { app } = await errorApp(t)
   app.setValidatorCompiler(() => () => {
@@ -477,6 +492,11 @@ test("messages may be Ajv's or the app's own, and a pattern may be hidden", asyn
   }
   t.match(await first(undefined), { msg: "String should match pattern '^[A-Z]$'", ctx: {} })
   t.match(await first({ messages: 'ajv' }), { msg: 'must match pattern "^[A-Z]$"' })
+  const { app } = await errorApp(t, { validation: { messages: 'ajv' } })
+  app.setValidatorCompiler(() => () => ({ error: Object.assign(new Error(), { details: [{}] }) }))
+  app.post('/', { schema: { body: {} } }, async () => 'ok')
+  const foreign = await app.inject({ method: 'POST', url: '/', payload: {} })
+  t.equal(foreign.json().detail[0].msg, 'Value error, Invalid input')
   const messages = (issue: { type: string }, source: unknown, request: { method: string }) =>
     `${request.method} ${issue.type} ${(source as { keyword: string }).keyword}`
   t.match(await first({ messages }), { msg: 'POST string_pattern_mismatch pattern' })
