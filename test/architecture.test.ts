@@ -16,7 +16,8 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   tokens: ['keys'],
   transport: ['tokens', 'options'],
   session: ['tokens', 'keys', 'errors', 'options'],
-  routes: []
+  routes: [],
+  testing: []
 }
 
 async function sources(): Promise<string[]> {

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
 import { buildDemo } from '../../examples/demo/app.ts'
-import { FAST_KEYS, TestClock } from '../builders/app.ts'
+import { TestClock } from '../../lib/testing/index.ts'
+import { FAST_KEYS } from '../builders/app.ts'
 import { Client, type Response } from '../builders/client.ts'
 
 const METHODS = ['cookie', 'header'] as const
