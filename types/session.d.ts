@@ -162,8 +162,24 @@ export interface Session {
   /** Ends all other sessions of this user. @returns Their handles. */
   revokeOthers(): Promise<string[]>
 
+  /**
+   * Closes a WebSocket with 4401 and the reason `UNAUTHORISED` when the session has ended: it was
+   * revoked, or it was not refreshed in time. The access token may expire meanwhile.
+   *
+   * The store is asked now and then; while it fails, the socket stays open.
+   *
+   * @param options.everySeconds - How often. Default 10; the lowest is 0.001.
+   */
+  attachSocket(socket: ClosableSocket, options?: { readonly everySeconds?: number }): void
+
   /** Ends the session and takes the tokens away from the client with this reply. */
   revoke(): Promise<void>
+}
+
+/** What is needed of a WebSocket, such as one of `@fastify/websocket`. */
+export interface ClosableSocket {
+  close(code: number, reason: string): void
+  once(event: 'close', listener: () => void): unknown
 }
 
 /** What a new session starts with. */
