@@ -1,5 +1,5 @@
 import cors, { type FastifyCorsOptions } from '@fastify/cors'
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
 import supersession, {
   getAllCORSHeaders,
@@ -26,13 +26,18 @@ async function warningsOf(
   t.teardown(() => app.close())
   if (corsOptions !== undefined) await app.register(cors, corsOptions)
   await app.register(supersession, { ...FAST_KEYS, ...options })
-  // The last of the hooks that run once the app listens.
+  await listenAndExamine(app)
+  return warnings
+}
+
+/** Listens, and answers when the preflight of the doctor is done: it goes before this one. */
+async function listenAndExamine(app: FastifyInstance): Promise<void> {
   const listened = new Promise<void>((resolve) => {
     app.addHook('onListen', async () => resolve())
   })
   await app.listen({ host: '127.0.0.1', port: 0 })
   await listened
-  return warnings
+  await app.inject({ method: 'OPTIONS', url: '/auth/session/refresh' })
 }
 
 test('a good configuration is silent', async (t) => {
@@ -65,6 +70,13 @@ const bad: [warning: RegExp, options: SupersessionOptions][] = [
     }
   ],
   [
+    /website http:\/\/example\.com is another site than the API https:\/\/example\.com/,
+    {
+      cookieSameSite: 'strict',
+      appInfo: { apiDomain: 'https://example.com', websiteDomain: 'http://example.com' }
+    }
+  ],
+  [
     /browsers block the requests/,
     { appInfo: { apiDomain: 'http://api.example.com', websiteDomain: 'https://example.com' } }
   ]
@@ -86,6 +98,14 @@ const badCors: [warning: RegExp, options: FastifyCorsOptions | undefined][] = [
     { origin: 'https://example.com', credentials: true, allowedHeaders: 'rid, Authorization' }
   ],
   [
+    /does not allow the headers rid:/,
+    {
+      origin: 'https://example.com',
+      credentials: true,
+      allowedHeaders: ['x-grid', ...ALLOWED.filter((name) => name !== 'rid')]
+    }
+  ],
+  [
     /does not allow the headers rid/,
     { origin: 'https://example.com', credentials: true, allowedHeaders: [] }
   ]
@@ -98,3 +118,31 @@ for (const [warning, options] of badCors) {
     t.equal(warnings.length, 1)
   })
 }
+
+test('an app that never answers the preflight starts and stops as any other', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(supersession, { ...FAST_KEYS, appInfo: SAME_SITE })
+  app.options('*', () => {})
+  const listened = new Promise<void>((resolve) => {
+    app.addHook('onListen', async () => resolve())
+  })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  await listened
+  t.ok(app.server.listening)
+})
+
+test('an app that breaks its replies off is not warned of CORS', async (t) => {
+  let write = (_line: string) => {}
+  const told = new Promise<{ level: number; msg: string }>((resolve) => {
+    write = (line) => {
+      if (line.includes('CORS')) resolve(JSON.parse(line))
+    }
+  })
+  const app = Fastify({ logger: { level: 'debug', stream: { write } } })
+  t.teardown(() => app.close())
+  await app.register(supersession, { ...FAST_KEYS, appInfo: SAME_SITE })
+  app.options('*', (_request, reply) => void reply.hijack().raw.destroy(new Error('gone')))
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  t.match(await told, { level: 20, msg: 'CORS could not be examined' })
+})
