@@ -3,6 +3,7 @@ import type { Claim, ClaimValidator } from '../../types/claims.d.ts'
 import type {
   AccessToken,
   AccessTokenPayload,
+  ClosableSocket,
   DeviceSession,
   IssuedTokens,
   JsonObject,
@@ -13,6 +14,7 @@ import type {
 } from '../../types/session.d.ts'
 import type { TokenTransport } from '../../types/transport.d.ts'
 import { InvalidClaimsError, UnauthorisedError } from '../errors/session-errors.ts'
+import { attachSocket } from './attach-socket.ts'
 import type { Authority } from './authority.ts'
 import { claimSubject } from './claims/subject.ts'
 import { validateClaims } from './claims/validate-claims.ts'
@@ -118,6 +120,17 @@ export class VerifiedSession implements Session {
     const { sessions } = this.#context
     const handles = await sessions.list(this.userId)
     return sessions.revokeMany(handles.filter((handle) => handle !== this.handle))
+  }
+
+  attachSocket(
+    socket: ClosableSocket,
+    { everySeconds = 10 }: { everySeconds?: number } = {}
+  ): void {
+    const { handle } = this
+    attachSocket(socket, this.#context.sessions, {
+      handle,
+      everySeconds: Math.max(everySeconds, 0.001)
+    })
   }
 
   async revoke(): Promise<void> {
