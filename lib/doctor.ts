@@ -20,6 +20,22 @@ export function examineSettings(app: FastifyInstance, settings: Settings): void 
 }
 
 /**
+ * Routes that are there already keep Fastify's error handler, unless the errors plugin was before
+ * them. Call it before that is installed.
+ */
+export function examineOrder(app: FastifyInstance): void {
+  // Only the outermost scope is asked: within another, what is printed may belong to its siblings.
+  const isOutermost = Object.getPrototypeOf(app) === Object.prototype
+  if (!isOutermost || app.hasDecorator('setExceptionHandler')) return
+  // A CORS plugin rightly comes first, and answers OPTIONS for all paths.
+  if (/ \((?!OPTIONS\))[A-Z]/.test(app.printRoutes()))
+    warn(
+      app,
+      'routes were declared before this plugin: it does not see their errors, and where a session is missing they answer 500 and not 401; register it before all routes, with await'
+    )
+}
+
+/**
  * Asks the app itself, once it listens, whether the website may call it: one preflight request of
  * the front end. Nothing waits for the answer, and no start fails by it.
  */
