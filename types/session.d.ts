@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest, SessionClaims } from 'fastify'
 import type { Claim, ClaimValidator, OverrideGlobalClaimValidators } from './claims.d.ts'
 import type { PublicJwk } from './keys.d.ts'
+import type { Duration } from './options.d.ts'
 import type { Awaitable } from './store.d.ts'
 
 /** An object as JSON can carry it. */
@@ -164,6 +165,26 @@ export interface Session {
 
   /** Ends the session and takes the tokens away from the client with this reply. */
   revoke(): Promise<void>
+
+  /**
+   * Closes a WebSocket when the session is over, be it expired or revoked: at once where this
+   * process ended it, else at the next check. The socket is closed as if its handler had thrown an
+   * {@link UnauthorisedError}: with 4401 and the reason `UNAUTHORISED`, unless the app says otherwise.
+   *
+   * Does not end with the access token, since nobody can refresh on a socket. A store that fails
+   * closes nothing.
+   *
+   * @param options.checkEvery - How often the store is asked, from 0.01 seconds to a day; `'30s'`.
+   * @throws {@link OptionsError} `checkEvery` is none of these.
+   */
+  closeAtEnd(socket: SessionSocket, options?: { readonly checkEvery?: Duration }): void
+}
+
+/** What is needed of a WebSocket; those of `ws` and @fastify/websocket have it. */
+export interface SessionSocket {
+  readonly readyState: number
+  close(code?: number, reason?: string): void
+  once(event: 'close', listener: () => void): unknown
 }
 
 /** What a new session starts with. */

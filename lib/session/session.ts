@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import type { Claim, ClaimValidator } from '../../types/claims.d.ts'
+import type { Duration } from '../../types/options.d.ts'
 import type {
   AccessToken,
   AccessTokenPayload,
@@ -7,15 +8,23 @@ import type {
   IssuedTokens,
   JsonObject,
   Session,
+  SessionSocket,
   Sessions,
   TokenChange,
   TransferMethod
 } from '../../types/session.d.ts'
 import type { TokenTransport } from '../../types/transport.d.ts'
 import { InvalidClaimsError, UnauthorisedError } from '../errors/session-errors.ts'
+import { webSocketErrorHandler } from '../errors/websocket/socket-errors.ts'
+import { durationWithin } from '../options/duration.ts'
 import type { Authority } from './authority.ts'
 import { claimSubject } from './claims/subject.ts'
 import { validateClaims } from './claims/validate-claims.ts'
+import type { SessionSockets } from './session-sockets.ts'
+
+/** A close code of its own for who has no session, as 401 is a status of its own. */
+const UNAUTHORISED_CODE = 4401
+const checkInterval = durationWithin(0.01, 86_400)
 
 /** What sessions of one registration share. */
 export interface SessionContext {
@@ -23,6 +32,7 @@ export interface SessionContext {
   readonly transport: TokenTransport
   readonly globalClaimValidators: readonly ClaimValidator[]
   readonly clock: () => number
+  readonly sockets: SessionSockets
   /** `app.sessions`, the app's overrides included. */
   readonly sessions: Sessions
 }
@@ -123,6 +133,26 @@ export class VerifiedSession implements Session {
   async revoke(): Promise<void> {
     await this.#context.sessions.revoke(this.handle)
     this.#write({ clear: this.#method })
+  }
+
+  closeAtEnd(
+    socket: SessionSocket,
+    { checkEvery = '30s' }: { readonly checkEvery?: Duration } = {}
+  ): void {
+    const { sessions, sockets } = this.#context
+    const request = this.#reply?.request
+    sockets.hold({
+      handle: this.handle,
+      socket,
+      checkEveryMs: checkInterval(checkEvery, 'closeAtEnd.checkEvery'),
+      isSessionAlive: async () => (await sessions.info(this.handle)) !== null,
+      end: () => {
+        const error = new UnauthorisedError()
+        if (request === undefined) socket.close(UNAUTHORISED_CODE, error.type)
+        else webSocketErrorHandler(error, socket, request)
+      },
+      onFailure: (err) => request?.log.error({ err }, 'the session of a socket was not checked')
+    })
   }
 
   /** Takes over new tokens and hands them to the client. */
