@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import type { SupersessionOptions } from '../types/options.d.ts'
 import type { Session, Sessions, VerifySessionOptions } from '../types/session.d.ts'
 import type { SessionStore } from '../types/store.d.ts'
+import { examineCors, examineSettings } from './doctor.ts'
 import { installErrors } from './errors/install.ts'
 import { KeyRing } from './keys/key-ring.ts'
 import { loadRefreshKeys } from './keys/refresh-keys.ts'
@@ -31,7 +32,8 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   const { sessionOptions, errorsOptions } = partOptions(options)
   const settings = resolveSettings(sessionOptions, app.prefix)
   refuseTakenNames(app, settings.requestProperty)
-  warnOfDevelopmentDefaults(app, settings)
+  examineSettings(app, settings)
+  examineCors(app, settings)
 
   const transport = new HttpTransport(settings)
   installErrors(app, {
@@ -125,13 +127,5 @@ function refuseTakenNames(app: FastifyInstance, property: string): void {
     throw new OptionsError(
       'requestProperty',
       `a name that is free: another plugin has taken request.${property}`
-    )
-}
-
-/** What is fine on a developer's machine and loses sessions elsewhere. */
-function warnOfDevelopmentDefaults(app: FastifyInstance, { store }: Settings): void {
-  if (process.env['NODE_ENV'] === 'production' && store === undefined)
-    app.log.warn(
-      'sessions and keys are kept in memory: everybody is logged out when this process ends'
     )
 }

@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest, SessionClaims } from 'fastify'
 import type { Claim, ClaimValidator, OverrideGlobalClaimValidators } from './claims.d.ts'
 import type { PublicJwk } from './keys.d.ts'
-import type { Duration } from './options.d.ts'
 import type { Awaitable } from './store.d.ts'
 
 /** An object as JSON can carry it. */
@@ -163,25 +162,25 @@ export interface Session {
   /** Ends all other sessions of this user. @returns Their handles. */
   revokeOthers(): Promise<string[]>
 
+  /**
+   * Closes a WebSocket when the session has ended: it was revoked, or it was not refreshed in time.
+   * The access token may expire meanwhile, since nobody can refresh on a socket.
+   *
+   * A session that this process ends closes its sockets at once. For all others the store is asked,
+   * now and then; while it fails, the socket stays open. The socket is closed as if its handler had
+   * thrown an {@link UnauthorisedError}: with 4401 and the reason `UNAUTHORISED`, unless the app's
+   * close codes or its handlers say otherwise.
+   *
+   * @param options.everySeconds - How often the store is asked. Default 10; the lowest is 0.001.
+   */
+  attachSocket(socket: ClosableSocket, options?: { readonly everySeconds?: number }): void
+
   /** Ends the session and takes the tokens away from the client with this reply. */
   revoke(): Promise<void>
-
-  /**
-   * Closes a WebSocket when the session is over, be it expired or revoked: at once where this
-   * process ended it, else at the next check. The socket is closed as if its handler had thrown an
-   * {@link UnauthorisedError}: with 4401 and the reason `UNAUTHORISED`, unless the app says otherwise.
-   *
-   * Does not end with the access token, since nobody can refresh on a socket. A store that fails
-   * closes nothing.
-   *
-   * @param options.checkEvery - How often the store is asked, from 0.01 seconds to a day; `'30s'`.
-   * @throws {@link OptionsError} `checkEvery` is none of these.
-   */
-  closeAtEnd(socket: SessionSocket, options?: { readonly checkEvery?: Duration }): void
 }
 
-/** What is needed of a WebSocket; those of `ws` and @fastify/websocket have it. */
-export interface SessionSocket {
+/** What is needed of a WebSocket, such as one of `@fastify/websocket`. */
+export interface ClosableSocket {
   readonly readyState: number
   close(code?: number, reason?: string): void
   once(event: 'close', listener: () => void): unknown

@@ -1,4 +1,4 @@
-import type { SessionSocket } from '../../types/session.d.ts'
+import type { ClosableSocket } from '../../types/session.d.ts'
 
 /** The `readyState` of a socket that is closed and will not say so again. */
 const CLOSED = 3
@@ -6,7 +6,7 @@ const CLOSED = 3
 /** A socket, and how to learn and to do what its session asks for. */
 export interface HeldSocket {
   readonly handle: string
-  readonly socket: SessionSocket
+  readonly socket: ClosableSocket
   readonly checkEveryMs: number
   isSessionAlive(): Promise<boolean>
   /** Closes the socket. */

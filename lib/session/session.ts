@@ -1,14 +1,13 @@
 import type { FastifyReply } from 'fastify'
 import type { Claim, ClaimValidator } from '../../types/claims.d.ts'
-import type { Duration } from '../../types/options.d.ts'
 import type {
   AccessToken,
   AccessTokenPayload,
+  ClosableSocket,
   DeviceSession,
   IssuedTokens,
   JsonObject,
   Session,
-  SessionSocket,
   Sessions,
   TokenChange,
   TransferMethod
@@ -16,15 +15,13 @@ import type {
 import type { TokenTransport } from '../../types/transport.d.ts'
 import { InvalidClaimsError, UnauthorisedError } from '../errors/session-errors.ts'
 import { webSocketErrorHandler } from '../errors/websocket/socket-errors.ts'
-import { durationWithin } from '../options/duration.ts'
 import type { Authority } from './authority.ts'
 import { claimSubject } from './claims/subject.ts'
 import { validateClaims } from './claims/validate-claims.ts'
 import type { SessionSockets } from './session-sockets.ts'
 
-/** A close code of its own for who has no session, as 401 is a status of its own. */
-const UNAUTHORISED_CODE = 4401
-const checkInterval = durationWithin(0.01, 86_400)
+/** As the errors plugin closes a socket whose session is refused, where there is a request. */
+const UNAUTHORISED_CLOSE_CODE = 4401
 
 /** What sessions of one registration share. */
 export interface SessionContext {
@@ -130,29 +127,29 @@ export class VerifiedSession implements Session {
     return sessions.revokeMany(handles.filter((handle) => handle !== this.handle))
   }
 
-  async revoke(): Promise<void> {
-    await this.#context.sessions.revoke(this.handle)
-    this.#write({ clear: this.#method })
-  }
-
-  closeAtEnd(
-    socket: SessionSocket,
-    { checkEvery = '30s' }: { readonly checkEvery?: Duration } = {}
+  attachSocket(
+    socket: ClosableSocket,
+    { everySeconds = 10 }: { readonly everySeconds?: number } = {}
   ): void {
     const { sessions, sockets } = this.#context
     const request = this.#reply?.request
     sockets.hold({
       handle: this.handle,
       socket,
-      checkEveryMs: checkInterval(checkEvery, 'closeAtEnd.checkEvery'),
+      checkEveryMs: Math.max(everySeconds * 1000, 1),
       isSessionAlive: async () => (await sessions.info(this.handle)) !== null,
       end: () => {
         const error = new UnauthorisedError()
-        if (request === undefined) socket.close(UNAUTHORISED_CODE, error.type)
+        if (request === undefined) socket.close(UNAUTHORISED_CLOSE_CODE, error.type)
         else webSocketErrorHandler(error, socket, request)
       },
       onFailure: (err) => request?.log.error({ err }, 'the session of a socket was not checked')
     })
+  }
+
+  async revoke(): Promise<void> {
+    await this.#context.sessions.revoke(this.handle)
+    this.#write({ clear: this.#method })
   }
 
   /** Takes over new tokens and hands them to the client. */

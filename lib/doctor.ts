@@ -1,0 +1,93 @@
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
+import { isLocalHost, siteOf } from './options/hosts.ts'
+import type { Settings } from './options/resolve.ts'
+import { getAllCORSHeaders } from './transport/token-headers.ts'
+
+/** A mistake that cannot be refused, since it may be on purpose: what is wrong, so what, what to do. */
+type Diagnosis = string | undefined
+
+/** The classic misconfigurations, told at start and not found out by users. */
+export function examineSettings(app: FastifyInstance, settings: Settings): void {
+  for (const diagnose of [
+    memoryInProduction,
+    foreignDomain,
+    noOlderDomain,
+    crossSite,
+    mixedContent
+  ])
+    warn(app, diagnose(settings))
+}
+
+/**
+ * Asks the app itself, once it listens, whether the website may call it: one preflight request of
+ * the front end. Nothing waits for the answer.
+ */
+export function examineCors(app: FastifyInstance, { appInfo }: Settings): void {
+  const { apiDomain, websiteOrigin } = appInfo
+  // An origin that is chosen per request has no website to ask for.
+  if (typeof websiteOrigin !== 'string' || websiteOrigin === apiDomain) return
+  app.addHook('onListen', async () => {
+    const preflight = await app.inject({
+      method: 'OPTIONS',
+      url: `${app.prefix}${appInfo.routeBasePath}/session/refresh`,
+      headers: {
+        origin: websiteOrigin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': getAllCORSHeaders().join(',')
+      }
+    })
+    warn(app, diagnosePreflight(preflight, websiteOrigin))
+  })
+}
+
+function warn(app: FastifyInstance, diagnosis: Diagnosis): void {
+  if (diagnosis !== undefined) app.log.warn(diagnosis)
+}
+
+function memoryInProduction({ store }: Settings): Diagnosis {
+  if (process.env['NODE_ENV'] !== 'production' || store !== undefined) return undefined
+  return 'sessions and keys are kept in memory: everybody is logged out when this process ends; give a store'
+}
+
+function foreignDomain({ cookies, appInfo }: Settings): Diagnosis {
+  const domain = cookies.domain?.replace(/^\./, '')
+  const { hostname } = new URL(appInfo.apiDomain)
+  if (domain === undefined || hostname === domain || hostname.endsWith(`.${domain}`))
+    return undefined
+  return `cookieDomain ${domain} does not contain the API's host ${hostname}: browsers drop the cookies; set it to a parent of that host`
+}
+
+function noOlderDomain({ cookies }: Settings): Diagnosis {
+  if (cookies.domain === undefined || cookies.olderDomain !== undefined) return undefined
+  return "cookieDomain is set and olderCookieDomain is not: a browser with cookies of an earlier cookieDomain cannot refresh; set olderCookieDomain to that one, or to '' if there was none"
+}
+
+function crossSite({ cookies, appInfo: { apiDomain, websiteOrigin } }: Settings): Diagnosis {
+  if (typeof websiteOrigin !== 'string') return undefined
+  if (cookies.sameSite === undefined || cookies.sameSite === 'none') return undefined
+  const [api, website] = [
+    siteOf(new URL(apiDomain).hostname),
+    siteOf(new URL(websiteOrigin).hostname)
+  ]
+  if (api === website) return undefined
+  return `cookieSameSite is ${cookies.sameSite}, and the website ${website} is another site than the API's ${api}: browsers do not send the cookies; leave cookieSameSite out, or transfer tokens by headers`
+}
+
+function mixedContent({ appInfo: { apiDomain, websiteOrigin } }: Settings): Diagnosis {
+  if (typeof websiteOrigin !== 'string' || isLocalHost(new URL(apiDomain).hostname))
+    return undefined
+  if (!(apiDomain.startsWith('http:') && websiteOrigin.startsWith('https:'))) return undefined
+  return 'the website is https and apiDomain is http: browsers block the requests; give the https URL that browsers use, also behind a proxy'
+}
+
+function diagnosePreflight({ headers }: LightMyRequestResponse, website: string): Diagnosis {
+  const hint = 'register @fastify/cors before this plugin, with'
+  if (headers['access-control-allow-origin'] !== website)
+    return `CORS does not let the website ${website} in: its requests fail; ${hint} that origin`
+  if (headers['access-control-allow-credentials'] !== 'true')
+    return `CORS allows no credentials: the website's requests fail; ${hint} credentials: true`
+  const allowed = String(headers['access-control-allow-headers']).toLowerCase()
+  const missing = getAllCORSHeaders().filter((name) => !allowed.includes(name))
+  if (missing.length === 0) return undefined
+  return `CORS does not allow the headers ${missing.join(', ')}: the website's requests fail; ${hint} allowedHeaders: ['content-type', ...getAllCORSHeaders()]`
+}
