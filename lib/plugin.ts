@@ -18,7 +18,11 @@ import { LocalAuthority } from './session/local-authority.ts'
 import { openSessions } from './session/open-sessions.ts'
 import { SessionSockets } from './session/session-sockets.ts'
 import { startSweeper } from './session/sweeper.ts'
-import { verifySessionHook, verifySessionOf } from './session/verify-session.ts'
+import {
+  type VerifySessionSettings,
+  verifySessionHook,
+  verifySessionOf
+} from './session/verify-session.ts'
 import { memoryStore } from './stores/memory.ts'
 import { AccessTokens } from './tokens/access-token.ts'
 import { RefreshTokens } from './tokens/refresh-token.ts'
@@ -59,7 +63,10 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
     },
     override.functions
   )
-  decorate(app, sessions, settings.requestProperty)
+  decorate(app, sessions, {
+    property: settings.requestProperty,
+    refreshPath: settings.appInfo.refreshPath
+  })
 
   const apis = sessionApis(sessions)
   await app.register(async (scope) => registerRoutes(scope, override.apis?.(apis) ?? apis), {
@@ -100,12 +107,12 @@ async function openAuthority(store: SessionStore, settings: Settings) {
   return { accessTokens, authority }
 }
 
-function decorate(app: FastifyInstance, sessions: Sessions, property: string): void {
+function decorate(app: FastifyInstance, sessions: Sessions, settings: VerifySessionSettings): void {
   app.decorate('sessions', sessions)
   app.decorate('verifySession', (options?: VerifySessionOptions) =>
-    verifySessionHook(sessions, property, options)
+    verifySessionHook(sessions, settings, options)
   )
-  app.decorateRequest(property, null)
+  app.decorateRequest(settings.property, null)
   app.decorateRequest(REPLY, null)
   app.addHook('onRequest', (request, reply, done) => {
     ;(request as FastifyRequest & WithReply)[REPLY] = reply
@@ -113,7 +120,7 @@ function decorate(app: FastifyInstance, sessions: Sessions, property: string): v
   })
   app.decorateRequest('verifySession', async function (options: VerifySessionOptions = {}) {
     const reply = (this as FastifyRequest & WithReply)[REPLY]
-    return verifySessionOf(sessions, property, this, reply, options) as Promise<Session>
+    return verifySessionOf(sessions, settings, this, reply, options) as Promise<Session>
   })
 }
 

@@ -366,7 +366,8 @@ export interface Sessions {
  * A hook for `onRequest`, `preParsing`, `preValidation` or `preHandler`.
  *
  * Sets the request's session, or passes on a {@link SessionError}. Lets OPTIONS, TRACE and unknown
- * routes through.
+ * routes through. On a POST to the path of the refresh route, which an app may have switched off to
+ * put its own there, the session is refreshed and not verified.
  */
 export interface VerifySessionHook {
   (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void

@@ -1,6 +1,6 @@
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
 import type { Claim } from '../../types/claims.d.ts'
-import type { JsonObject, Session } from '../../types/session.d.ts'
+import type { JsonObject, Session, SessionTokens } from '../../types/session.d.ts'
 import type { TestClock } from './test-clock.ts'
 
 export interface InjectAsOptions {
@@ -29,7 +29,8 @@ export interface InjectAs {
 
 /**
  * Logs a user in and answers `app.inject` for that user: every request carries the access token,
- * and takes over one that a reply brings, as a browser does.
+ * and takes over what a reply brings, as a browser does. Headers that a request names go first; its
+ * cookies are sent beside the session's.
  *
  * Works whatever transfer method and anti-CSRF mode the app has. Does not refresh.
  *
@@ -50,36 +51,49 @@ export async function injectAs(
   } = options
   if (age !== 0 && clock === undefined) throw new TypeError('age needs the clock of the app')
   clock?.advance(-age)
-  const claimed = claims.map(([claim, value]) => claim.toPayload(value, clock?.nowMs ?? Date.now()))
-  const accessTokenPayload = Object.assign({}, payload, ...claimed)
-  const issued = await app.sessions.issue({ userId, tenantId, accessTokenPayload, sessionData })
-  clock?.advance(age)
+  let issued: SessionTokens
+  try {
+    const claimed = claims.map(([claim, value]) =>
+      claim.toPayload(value, clock?.nowMs ?? Date.now())
+    )
+    const accessTokenPayload = Object.assign({}, payload, ...claimed)
+    issued = await app.sessions.issue({ userId, tenantId, accessTokenPayload, sessionData })
+  } finally {
+    clock?.advance(age)
+  }
 
-  let { accessToken } = issued
+  let { accessToken, antiCsrfToken } = issued
   const inject = async (request: string | InjectOptions) => {
-    const { headers, ...rest } = typeof request === 'string' ? { url: request } : request
+    const { headers, cookies, ...rest } = typeof request === 'string' ? { url: request } : request
     const response = await app.inject({
       ...rest,
-      headers: { ...sessionHeaders(accessToken, issued.antiCsrfToken), ...headers }
+      // By header and by cookie: the app takes the one that it accepts.
+      headers: { ...sessionHeaders(accessToken, antiCsrfToken), ...headers },
+      cookies: { sAccessToken: accessToken, ...cookies }
     })
     accessToken = renewedToken(response) ?? accessToken
+    antiCsrfToken = headerOf(response, 'anti-csrf') ?? antiCsrfToken
     return response
   }
   return Object.assign(inject, { session: issued.session })
 }
 
-/** By header and by cookie: the app takes the one that it accepts. */
 function sessionHeaders(accessToken: string, antiCsrfToken: string | null): Record<string, string> {
   return {
     authorization: `Bearer ${accessToken}`,
-    cookie: `sAccessToken=${accessToken}`,
     rid: 'anti-csrf',
     ...(antiCsrfToken !== null && { 'anti-csrf': antiCsrfToken })
   }
 }
 
-function renewedToken({ headers, cookies }: LightMyRequestResponse): string | undefined {
-  const header = headers['st-access-token']
-  if (typeof header === 'string' && header !== '') return header
-  return cookies.find(({ name, value }) => name === 'sAccessToken' && value !== '')?.value
+function renewedToken(response: LightMyRequestResponse): string | undefined {
+  const isNew = ({ name, value }: { name: string; value: string }) =>
+    name === 'sAccessToken' && value !== ''
+  return headerOf(response, 'st-access-token') ?? response.cookies.find(isNew)?.value
+}
+
+/** A header that came and is not empty, as one that is cleared is. */
+function headerOf({ headers }: LightMyRequestResponse, name: string): string | undefined {
+  const value = headers[name]
+  return typeof value === 'string' && value !== '' ? value : undefined
 }

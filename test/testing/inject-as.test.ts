@@ -59,6 +59,34 @@ for (const method of ['cookie', 'header'] as const) {
   })
 }
 
+test('a login that fails leaves the clock as it was', async (t) => {
+  const { app, clock } = await buildApp(t)
+  const before = clock.nowMs
+  await t.rejects(injectAs(app, '', { age: 60, clock }), /userId must be/)
+  t.equal(clock.nowMs, before)
+})
+
+test('cookies of the request itself stand beside the session, and its headers go first', async (t) => {
+  const { app } = await buildApp(t, { getTokenTransferMethod: () => 'cookie' })
+  app.get('/cookies', { preHandler: app.verifySession() }, async ({ headers }) => headers.cookie)
+  const inject = await injectAs(app, 'ada')
+  const headers = { cookie: 'theme=dark' }
+  const reply = await inject({ url: '/cookies', headers, cookies: { language: 'en' } })
+  t.match(reply.body, /^theme=dark; sAccessToken=[\w.-]+; language=en$/)
+  const stranger = await inject({ url: '/me', cookies: { sAccessToken: 'none' } })
+  t.equal(stranger.statusCode, 401)
+})
+
+test('after a login of its own a request is that of the new user, anti-CSRF token included', async (t) => {
+  const { app } = await buildApp(t, {
+    antiCsrf: 'VIA_TOKEN',
+    getTokenTransferMethod: () => 'cookie'
+  })
+  const inject = await injectAs(app, 'ada')
+  await inject({ method: 'POST', url: '/login', payload: { userId: 'bob' } })
+  t.equal((await inject({ method: 'POST', url: '/me' })).json().userId, 'bob')
+})
+
 test('a clock stands still until it is moved', (t) => {
   const clock = new TestClock(5000)
   clock.advance(2)
