@@ -81,7 +81,8 @@ export interface SessionStore {
   listByUser(userId: string, nowMs: number): Awaitable<string[]>
 
   /**
-   * Deletes at most `limit` records and keys with `expiresAt <= nowMs`.
+   * Deletes at most `limit` records and keys with `expiresAt <= nowMs`. A backend that lets records
+   * expire by its own clock may be left to do so: then keys alone are deleted here.
    *
    * @returns How many were deleted; `limit` says that there may be more.
    */

@@ -53,10 +53,10 @@ class MemoryStore implements SessionStore {
       if (expiresAt <= nowMs) expired.push(handle)
     }
     this.delete(expired)
-    const kept = this.#keys.filter(({ expiresAt }) => expiresAt === null || expiresAt > nowMs)
-    const dropped = this.#keys.length - kept.length
-    this.#keys = kept
-    return expired.length + dropped
+    const ended = this.#keys.filter(({ expiresAt }) => expiresAt !== null && expiresAt <= nowMs)
+    const dropped = new Set(ended.slice(0, limit - expired.length))
+    this.#keys = this.#keys.filter((key) => !dropped.has(key))
+    return expired.length + dropped.size
   }
 
   listKeys(): StoredKey[] {

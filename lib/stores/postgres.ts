@@ -1,0 +1,258 @@
+import type { SessionRecord, SessionStore, StoredKey } from '../../types/store.d.ts'
+import { checkNames } from '../options/check.ts'
+import { OptionsError } from '../options/options-error.ts'
+
+/** What is used of a `Pool` or `Client` of pg, or of `@fastify/postgres`'s `app.pg`. */
+export interface PostgresClient {
+  query(text: string, values?: unknown[]): Promise<PostgresResult>
+}
+
+/** What is read of the answer to a query. */
+export interface PostgresResult {
+  readonly rows: Record<string, unknown>[]
+  readonly rowCount: number | null
+}
+
+/** What `postgresStore` takes. */
+export interface PostgresStoreOptions {
+  /** A pool, so that requests do not wait for each other. Closing it is left to the app. */
+  readonly client: PostgresClient
+  /**
+   * What the names of the tables begin with, after a schema and a dot if need be.
+   * @defaultValue 'supersession'
+   */
+  readonly table?: string
+}
+
+/** A store whose tables can be created from here. */
+export interface PostgresStore extends SessionStore {
+  /**
+   * Creates the tables of {@link postgresSchema} where they are missing. Can be called at every
+   * start, by any number of processes at a time.
+   */
+  migrate(): Promise<void>
+}
+
+/**
+ * Keeps sessions in PostgreSQL, from 12.
+ *
+ * Each method is one statement without a name and without a transaction around it, so that PgBouncer
+ * may give every statement another connection.
+ *
+ * @throws {@link OptionsError} An option is unknown or of the wrong type.
+ */
+export function postgresStore(options: PostgresStoreOptions): PostgresStore {
+  checkNames(options, ['client', 'table'], 'postgresStore')
+  const { client, table = DEFAULT_TABLE } = options
+  if (typeof (client as Partial<PostgresClient> | null | undefined)?.query !== 'function')
+    throw new OptionsError('client', 'a Pool or Client of pg', client)
+  return new StatementStore(client, checkTable(table))
+}
+
+/**
+ * The tables and indexes, as SQL that can be run again: for tools that manage the schema.
+ *
+ * @param table - As given to {@link postgresStore}.
+ */
+export function postgresSchema(table: string = DEFAULT_TABLE): string {
+  const name = checkTable(table)
+  const indexName = name.slice(name.indexOf('.') + 1)
+  return `CREATE TABLE IF NOT EXISTS ${name}_sessions (
+  handle text PRIMARY KEY,
+  user_id text NOT NULL,
+  created_at bigint NOT NULL,
+  expires_at bigint NOT NULL,
+  session_data text NOT NULL,
+  payload text NOT NULL,
+  device text NOT NULL,
+  key_kind text NOT NULL,
+  rotation text NOT NULL,
+  revision integer NOT NULL
+) WITH (fillfactor = 80);
+CREATE INDEX IF NOT EXISTS ${indexName}_sessions_by_user ON ${name}_sessions (user_id, expires_at);
+CREATE INDEX IF NOT EXISTS ${indexName}_sessions_by_end ON ${name}_sessions (expires_at);
+CREATE TABLE IF NOT EXISTS ${name}_keys (
+  kid text PRIMARY KEY,
+  kind text NOT NULL,
+  algorithm text NOT NULL,
+  created_at bigint NOT NULL,
+  expires_at bigint,
+  material text NOT NULL,
+  position bigint GENERATED ALWAYS AS IDENTITY,
+  previous_kid text NOT NULL,
+  UNIQUE (kind, previous_kid)
+);
+`
+}
+
+const DEFAULT_TABLE = 'supersession'
+const TABLE = /^(?:[a-z_][a-z0-9_]{0,39}\.)?[a-z_][a-z0-9_]{0,39}$/
+
+/** It becomes part of statements, so nothing goes through that would have to be quoted. */
+function checkTable(table: unknown): string {
+  if (typeof table === 'string' && TABLE.test(table)) return table
+  const expected =
+    'a name of at most 40 lower-case letters, digits and underscores, after a schema and a dot if need be'
+  throw new OptionsError('table', expected, table)
+}
+
+/** Any number that others are unlikely to lock by. */
+const MIGRATION_LOCK = 7_306_924_081
+
+/** SQLSTATE of what says nothing but "again": serialization_failure and deadlock_detected. */
+const RETRIED_CODES = new Set<unknown>(['40001', '40P01'])
+const MAX_ATTEMPTS = 20
+
+class StatementStore implements PostgresStore {
+  readonly #client: PostgresClient
+  readonly #table: string
+  readonly #statements: ReturnType<typeof statementsOf>
+
+  constructor(client: PostgresClient, table: string) {
+    this.#client = client
+    this.#table = table
+    this.#statements = statementsOf(table)
+  }
+
+  async migrate(): Promise<void> {
+    // Several statements in one query are one transaction, which is what the lock lasts for.
+    const lock = `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK});\n`
+    await this.#client.query(lock + postgresSchema(this.#table))
+  }
+
+  async insert(record: SessionRecord): Promise<void> {
+    await this.#query(this.#statements.insert, columnsOf(record))
+  }
+
+  async get(handle: string): Promise<SessionRecord | null> {
+    const { rows } = await this.#query(this.#statements.get, [handle])
+    return rows[0] === undefined ? null : toRecord(rows[0])
+  }
+
+  async replace(record: SessionRecord, expectedRevision: number): Promise<boolean> {
+    const values = [...columnsOf(record), expectedRevision]
+    return (await this.#query(this.#statements.replace, values)).rowCount === 1
+  }
+
+  async delete(handles: readonly string[]): Promise<string[]> {
+    const { rows } = await this.#query(this.#statements.delete, [handles])
+    return rows.map(({ handle }) => String(handle))
+  }
+
+  async listByUser(userId: string, nowMs: number): Promise<string[]> {
+    const { rows } = await this.#query(this.#statements.listByUser, [userId, nowMs])
+    return rows.map(({ handle }) => String(handle))
+  }
+
+  async deleteExpired(nowMs: number, limit: number): Promise<number> {
+    const { rows } = await this.#query(this.#statements.deleteExpired, [nowMs, limit])
+    return Number(rows[0]?.['deleted'])
+  }
+
+  async listKeys(): Promise<StoredKey[]> {
+    return (await this.#query(this.#statements.listKeys, [])).rows.map(toKey)
+  }
+
+  async addKey(key: StoredKey, expectedNewestKid: string | null): Promise<boolean> {
+    const { kid, kind, algorithm, createdAt, expiresAt, material } = key
+    const values = [kid, kind, algorithm, createdAt, expiresAt, material, expectedNewestKid ?? '']
+    return (await this.#query(this.#statements.addKey, values)).rowCount === 1
+  }
+
+  close(): void {}
+
+  /** A statement is a transaction of its own, so one that was rolled back can be sent again. */
+  async #query(text: string, values: unknown[]): Promise<PostgresResult> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#client.query(text, values)
+      } catch (error) {
+        const { code } = error as { code?: unknown }
+        if (!RETRIED_CODES.has(code) || attempt === MAX_ATTEMPTS) throw error
+      }
+    }
+  }
+}
+
+function statementsOf(table: string) {
+  const [sessions, keys] = [`${table}_sessions`, `${table}_keys`]
+  return {
+    insert: `INSERT INTO ${sessions}
+  (handle, user_id, created_at, expires_at, session_data, payload, device, key_kind, rotation, revision)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+
+    get: `SELECT * FROM ${sessions} WHERE handle = $1`,
+
+    // Who comes second waits for the row's lock, and then finds another revision.
+    replace: `UPDATE ${sessions}
+SET user_id = $2, created_at = $3, expires_at = $4, session_data = $5, payload = $6, device = $7,
+  key_kind = $8, rotation = $9, revision = $10
+WHERE handle = $1 AND revision = $11`,
+
+    // In one order, so that two who delete the same handles do not wait for each other.
+    delete: `WITH doomed AS MATERIALIZED (
+  SELECT handle FROM ${sessions} WHERE handle = ANY ($1::text[]) ORDER BY handle FOR UPDATE
+)
+DELETE FROM ${sessions} USING doomed WHERE ${sessions}.handle = doomed.handle
+RETURNING ${sessions}.handle`,
+
+    listByUser: `SELECT handle FROM ${sessions}
+WHERE user_id = $1 AND expires_at > $2
+ORDER BY expires_at`,
+
+    // Materialised: a plan that ran the inner query again would delete more than the limit.
+    deleteExpired: `WITH ended AS MATERIALIZED (
+  SELECT handle FROM ${sessions} WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+), deleted AS (
+  DELETE FROM ${sessions} USING ended WHERE ${sessions}.handle = ended.handle RETURNING 1
+), ended_keys AS MATERIALIZED (
+  SELECT kid FROM ${keys} WHERE expires_at <= $1
+  LIMIT $2 - (SELECT count(*) FROM ended) FOR UPDATE SKIP LOCKED
+), deleted_keys AS (
+  DELETE FROM ${keys} USING ended_keys WHERE ${keys}.kid = ended_keys.kid RETURNING 1
+)
+SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM deleted_keys) AS deleted`,
+
+    listKeys: `SELECT kid, kind, algorithm, created_at, expires_at, material FROM ${keys}
+ORDER BY position DESC`,
+
+    // Two who see the same newest key meet at the unique (kind, previous_kid).
+    addKey: `INSERT INTO ${keys} (kid, kind, algorithm, created_at, expires_at, material, previous_kid)
+SELECT $1, $2::text, $3, $4, $5, $6, $7::text
+WHERE coalesce((SELECT kid FROM ${keys} WHERE kind = $2 ORDER BY position DESC LIMIT 1), '') = $7
+ON CONFLICT DO NOTHING`
+  }
+}
+
+function columnsOf(record: SessionRecord): unknown[] {
+  const { handle, userId, createdAt, expiresAt, sessionData, payload, device, keyKind } = record
+  const rotation = JSON.stringify(record.rotation)
+  const texts = [sessionData, payload, device, keyKind, rotation]
+  return [handle, userId, createdAt, expiresAt, ...texts, record.revision]
+}
+
+function toRecord(row: Record<string, unknown>): SessionRecord {
+  return {
+    handle: String(row['handle']),
+    userId: String(row['user_id']),
+    createdAt: Number(row['created_at']),
+    expiresAt: Number(row['expires_at']),
+    sessionData: String(row['session_data']),
+    payload: String(row['payload']),
+    device: String(row['device']),
+    keyKind: row['key_kind'] as SessionRecord['keyKind'],
+    rotation: JSON.parse(String(row['rotation'])),
+    revision: Number(row['revision'])
+  }
+}
+
+function toKey(row: Record<string, unknown>): StoredKey {
+  return {
+    kid: String(row['kid']),
+    kind: row['kind'] as StoredKey['kind'],
+    algorithm: row['algorithm'] as StoredKey['algorithm'],
+    createdAt: Number(row['created_at']),
+    expiresAt: row['expires_at'] === null ? null : Number(row['expires_at']),
+    material: String(row['material'])
+  }
+}

@@ -1,0 +1,269 @@
+import { createHash } from 'node:crypto'
+import type { SessionRecord, SessionStore, StoredKey } from '../../types/store.d.ts'
+import { checkNames } from '../options/check.ts'
+import { OptionsError } from '../options/options-error.ts'
+
+/** What is used of an ioredis client or cluster, as `@fastify/redis` decorates apps with. */
+export interface IoredisClient {
+  evalsha(sha1: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>
+  eval(script: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>
+}
+
+/** What is used of a node-redis client or cluster. */
+export interface NodeRedisClient {
+  evalSha(sha1: string, options: ScriptCall): Promise<unknown>
+  eval(script: string, options: ScriptCall): Promise<unknown>
+}
+
+/** How node-redis is given the key and the arguments of a script. */
+export interface ScriptCall {
+  keys: string[]
+  arguments: string[]
+}
+
+/** What `redisStore` takes. */
+export interface RedisStoreOptions {
+  /** Connected, or connecting. Closing it is left to the app. */
+  readonly client: IoredisClient | NodeRedisClient
+  /**
+   * In front of every key, so that several apps can share a database.
+   * @defaultValue 'supersession:'
+   */
+  readonly prefix?: string
+}
+
+/**
+ * Keeps sessions in Redis (from 7) or Valkey, alone or as a cluster.
+ *
+ * Each script touches one key, so a cluster runs it wherever that key is. Records expire by
+ * themselves. What survives a crash or a failover is what Redis is configured to keep: set
+ * `appendonly yes`, and `maxmemory-policy noeviction`.
+ *
+ * @throws {@link OptionsError} An option is unknown or of the wrong type.
+ */
+export function redisStore(options: RedisStoreOptions): SessionStore {
+  checkNames(options, ['client', 'prefix'], 'redisStore')
+  const { prefix = 'supersession:' } = options
+  if (typeof prefix !== 'string') throw new OptionsError('prefix', 'a string', prefix)
+  return new RedisStore(runnerOf(options.client), prefix)
+}
+
+/** Handles, of which as many are under way at a time. */
+const BATCH = 500
+
+class RedisStore implements SessionStore {
+  readonly #run: RunScript
+  readonly #prefix: string
+
+  constructor(run: RunScript, prefix: string) {
+    this.#run = run
+    this.#prefix = prefix
+  }
+
+  async insert(record: SessionRecord): Promise<void> {
+    await this.#index(record)
+    await this.#run(SET, this.#recordKey(record.handle), [encode(record), `${record.expiresAt}`])
+  }
+
+  async get(handle: string): Promise<SessionRecord | null> {
+    const found = await this.#run(GET, this.#recordKey(handle), [])
+    return found === null ? null : decode(String(found))
+  }
+
+  async replace(record: SessionRecord, expectedRevision: number): Promise<boolean> {
+    await this.#index(record)
+    const replaced = await this.#run(REPLACE, this.#recordKey(record.handle), [
+      encode(record),
+      `${record.expiresAt}`,
+      `${expectedRevision}`
+    ])
+    return replaced === 1
+  }
+
+  async delete(handles: readonly string[]): Promise<string[]> {
+    const deleted: SessionRecord[] = []
+    for (const batch of batches(handles)) {
+      const found = await Promise.all(
+        batch.map((handle) => this.#run(DELETE, this.#recordKey(handle), []))
+      )
+      const records = found.filter((text) => text !== null).map((text) => decode(String(text)))
+      await Promise.all(records.map((record) => this.#unindex(record)))
+      deleted.push(...records)
+    }
+    return deleted.map(({ handle }) => handle)
+  }
+
+  async listByUser(userId: string, nowMs: number): Promise<string[]> {
+    const listed: { handle: string; expiresAt: number }[] = []
+    for (const batch of batches((await this.#run(LIST, this.#userKey(userId), [])) as string[])) {
+      const ends = await Promise.all(
+        batch.map((handle) => this.#run(END, this.#recordKey(handle), []))
+      )
+      for (const [index, handle] of batch.entries())
+        listed.push({ handle, expiresAt: Number(ends[index] ?? 0) })
+    }
+    return listed
+      .filter(({ expiresAt }) => expiresAt > nowMs)
+      .sort((a, b) => a.expiresAt - b.expiresAt)
+      .map(({ handle }) => handle)
+  }
+
+  /** Redis deletes records by itself, and keys have no end there. */
+  async deleteExpired(nowMs: number, limit: number): Promise<number> {
+    return Number(await this.#run(DELETE_KEYS, this.#keysKey(), [`${nowMs}`, `${limit}`]))
+  }
+
+  async listKeys(): Promise<StoredKey[]> {
+    const texts = (await this.#run(LIST_KEYS, this.#keysKey(), [])) as string[]
+    return texts.map((text) => JSON.parse(text))
+  }
+
+  async addKey(key: StoredKey, expectedNewestKid: string | null): Promise<boolean> {
+    const expected = expectedNewestKid ?? ''
+    return (await this.#run(ADD_KEY, this.#keysKey(), [JSON.stringify(key), expected])) === 1
+  }
+
+  close(): void {}
+
+  /**
+   * Always before the record: a crash in between leaves a handle in the index that has no record,
+   * which a list passes over, and never a session that its user's list does not know.
+   */
+  async #index({ userId, handle, expiresAt }: SessionRecord): Promise<void> {
+    await this.#run(INDEX, this.#userKey(userId), [`${expiresAt}`, handle])
+  }
+
+  async #unindex({ userId, handle }: SessionRecord): Promise<void> {
+    await this.#run(UNINDEX, this.#userKey(userId), [handle])
+  }
+
+  #recordKey(handle: string): string {
+    return `${this.#prefix}session:${handle}`
+  }
+
+  #userKey(userId: string): string {
+    return `${this.#prefix}user:${userId}`
+  }
+
+  #keysKey(): string {
+    return `${this.#prefix}keys`
+  }
+}
+
+/** The revision and the end stand in front, so that scripts need not read JSON. */
+function encode(record: SessionRecord): string {
+  return `${record.revision} ${record.expiresAt} ${JSON.stringify(record)}`
+}
+
+function decode(text: string): SessionRecord {
+  return JSON.parse(text.slice(text.indexOf('{')))
+}
+
+function* batches(handles: readonly string[]): Generator<readonly string[]> {
+  for (let start = 0; start < handles.length; start += BATCH)
+    yield handles.slice(start, start + BATCH)
+}
+
+/** Lua that touches one key, and the name that the server knows it by. */
+interface Script {
+  readonly text: string
+  readonly sha1: string
+}
+
+function script(text: string): Script {
+  return { text, sha1: createHash('sha1').update(text).digest('hex') }
+}
+
+const GET = script("return redis.call('GET', KEYS[1])")
+
+const SET = script("return redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2])")
+
+const REPLACE = script(`
+local found = redis.call('GET', KEYS[1])
+if not found or string.match(found, '^%d+') ~= ARGV[3] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2])
+return 1`)
+
+const DELETE = script("return redis.call('GETDEL', KEYS[1])")
+
+const END = script(`
+local found = redis.call('GET', KEYS[1])
+return found and string.match(found, '^%d+ (%d+)')`)
+
+// An end in the index is never before the record's own, so what has ended there is gone.
+const DROP_ENDED = `
+local time = redis.call('TIME')
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', time[1] .. '000')`
+
+const INDEX = script(`
+redis.call('ZADD', KEYS[1], 'GT', ARGV[1], ARGV[2])
+${DROP_ENDED}
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+if last[2] then redis.call('PEXPIREAT', KEYS[1], last[2]) end`)
+
+const UNINDEX = script("return redis.call('ZREM', KEYS[1], ARGV[1])")
+
+const LIST = script(`${DROP_ENDED}
+return redis.call('ZRANGE', KEYS[1], 0, -1)`)
+
+const LIST_KEYS = script("return redis.call('LRANGE', KEYS[1], 0, -1)")
+
+const ADD_KEY = script(`
+local kind = cjson.decode(ARGV[1]).kind
+local newest = ''
+for _, text in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+  local key = cjson.decode(text)
+  if key.kind == kind then newest = key.kid break end
+end
+if newest ~= ARGV[2] then return 0 end
+redis.call('LPUSH', KEYS[1], ARGV[1])
+return 1`)
+
+const DELETE_KEYS = script(`
+local deleted = 0
+for _, text in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+  local expiresAt = cjson.decode(text).expiresAt
+  if expiresAt ~= cjson.null and expiresAt <= tonumber(ARGV[1]) and deleted < tonumber(ARGV[2]) then
+    deleted = deleted + redis.call('LREM', KEYS[1], 1, text)
+  end
+end
+return deleted`)
+
+type RunScript = (script: Script, key: string, values: readonly string[]) => Promise<unknown>
+
+/** Each client's way to run a script; its text travels only where the server does not know it. */
+function runnerOf(client: unknown): RunScript {
+  if (hasMethods<IoredisClient>(client, 'evalsha', 'eval'))
+    return runner(
+      (sha1, key, values) => client.evalsha(sha1, 1, key, ...values),
+      (text, key, values) => client.eval(text, 1, key, ...values)
+    )
+  if (hasMethods<NodeRedisClient>(client, 'evalSha', 'eval'))
+    return runner(
+      (sha1, key, values) => client.evalSha(sha1, { keys: [key], arguments: [...values] }),
+      (text, key, values) => client.eval(text, { keys: [key], arguments: [...values] })
+    )
+  throw new OptionsError('client', 'a client of ioredis or node-redis', client)
+}
+
+type Call = (script: string, key: string, values: readonly string[]) => Promise<unknown>
+
+function runner(callBySha1: Call, callByText: Call): RunScript {
+  return async ({ sha1, text }, key, values) => {
+    try {
+      return await callBySha1(sha1, key, values)
+    } catch (error) {
+      if (error instanceof Error && error.message.startsWith('NOSCRIPT'))
+        return callByText(text, key, values)
+      throw error
+    }
+  }
+}
+
+function hasMethods<T>(value: unknown, ...names: readonly (keyof T)[]): value is T {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    names.every((name) => typeof (value as T)[name] === 'function')
+  )
+}

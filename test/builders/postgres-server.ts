@@ -1,0 +1,85 @@
+import { execFile } from 'node:child_process'
+import { chown, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { findServer, skipWithout } from './missing-server.ts'
+
+const run = promisify(execFile)
+
+/** Debian keeps the binaries of each version in a folder of its own. */
+const DEBIAN = '/usr/lib/postgresql'
+const versions = await readdir(DEBIAN).catch(() => [])
+const folders = versions.toSorted((a, b) => Number(b) - Number(a)).map((v) => `${DEBIAN}/${v}/bin`)
+const initdb = findServer('initdb', folders)
+const pgCtl = findServer('pg_ctl', folders)
+
+/** For tap's `skip`. */
+export const skipWithoutPostgres = skipWithout('postgresql', initdb && pgCtl)
+
+interface ServerUser {
+  readonly uid: number
+  readonly gid: number
+}
+
+/** A PostgreSQL of its own on a Unix socket, in a folder that goes with it. */
+export class PostgresServer {
+  /** The `host` that clients connect to, as the user `postgres`. */
+  readonly folder: string
+  /** Whom the server runs as; `undefined`: whoever runs the tests. */
+  readonly #user: ServerUser | undefined
+
+  private constructor(folder: string, user: ServerUser | undefined) {
+    this.folder = folder
+    this.#user = user
+  }
+
+  /**
+   * Resolves when it answers.
+   *
+   * @param settings - As in `postgresql.conf`.
+   */
+  static async start(settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
+    const folder = await mkdtemp(join(tmpdir(), 'postgres-'))
+    const user = await serverUser()
+    if (user !== undefined) await chown(folder, user.uid, user.gid)
+    const server = new PostgresServer(folder, user)
+    const data = join(folder, 'data')
+    const [auth, encoding] = [
+      ['-A', 'trust'],
+      ['-E', 'UTF8', '--locale=C']
+    ]
+    await server.#run(initdb, '-D', data, '-U', 'postgres', ...auth, '--no-sync', ...encoding)
+    await server.startAgain(settings)
+    return server
+  }
+
+  async startAgain(settings: Readonly<Record<string, string>> = {}): Promise<void> {
+    const all = { listen_addresses: "''", fsync: 'off', max_connections: '200', ...settings }
+    const options = Object.entries(all).map(([name, value]) => `-c ${name}=${value}`)
+    const log = join(this.folder, 'log')
+    const start = ['-s', '-w', '-l', log, '-o', `-k ${this.folder} ${options.join(' ')}`, 'start']
+    await this.#run(pgCtl, '-D', join(this.folder, 'data'), ...start)
+  }
+
+  /** Without a goodbye to anybody; what was acknowledged is there at the next start. */
+  async crash(): Promise<void> {
+    await this.#run(pgCtl, '-D', join(this.folder, 'data'), '-s', '-m', 'immediate', 'stop')
+  }
+
+  async stop(): Promise<void> {
+    await this.crash()
+    await rm(this.folder, { recursive: true, force: true })
+  }
+
+  async #run(file: string | undefined, ...args: string[]): Promise<void> {
+    await run(String(file), args, { cwd: this.folder, ...this.#user })
+  }
+}
+
+/** PostgreSQL refuses to run as root; the package brought a user for it. */
+async function serverUser(): Promise<ServerUser | undefined> {
+  if (process.getuid?.() !== 0) return undefined
+  const idOf = async (flag: string) => Number((await run('id', [flag, 'postgres'])).stdout)
+  return { uid: await idOf('-u'), gid: await idOf('-g') }
+}
