@@ -171,7 +171,9 @@ export interface Session {
    * thrown an {@link UnauthorisedError}: with 4401 and the reason `UNAUTHORISED`, unless the app's
    * close codes or its handlers say otherwise.
    *
-   * @param options.everySeconds - How often the store is asked. Default 10; the lowest is 0.001.
+   * @param options.everySeconds - How often the store is asked, for each socket: from 0.001 seconds
+   * to a day. Default 10.
+   * @throws RangeError `everySeconds` is out of bounds.
    */
   attachSocket(socket: ClosableSocket, options?: { readonly everySeconds?: number }): void
 

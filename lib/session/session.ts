@@ -22,6 +22,8 @@ import type { SessionSockets } from './session-sockets.ts'
 
 /** As the errors plugin closes a socket whose session is refused, where there is a request. */
 const UNAUTHORISED_CLOSE_CODE = 4401
+const MIN_CHECK_SECONDS = 0.001
+const MAX_CHECK_SECONDS = 86_400
 
 /** What sessions of one registration share. */
 export interface SessionContext {
@@ -131,12 +133,15 @@ export class VerifiedSession implements Session {
     socket: ClosableSocket,
     { everySeconds = 10 }: { readonly everySeconds?: number } = {}
   ): void {
+    // A timer takes NaN, and what is longer than 24 days, for a millisecond.
+    if (!(everySeconds >= MIN_CHECK_SECONDS && everySeconds <= MAX_CHECK_SECONDS))
+      throw new RangeError(`everySeconds must be from ${MIN_CHECK_SECONDS} to ${MAX_CHECK_SECONDS}`)
     const { sessions, sockets } = this.#context
     const request = this.#reply?.request
     sockets.hold({
       handle: this.handle,
       socket,
-      checkEveryMs: Math.max(everySeconds * 1000, 1),
+      checkEveryMs: everySeconds * 1000,
       isSessionAlive: async () => (await sessions.info(this.handle)) !== null,
       end: () => {
         const error = new UnauthorisedError()

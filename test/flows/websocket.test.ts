@@ -276,3 +276,11 @@ test('an app that closes lets go of sockets that it leaves open', async (t) => {
   await app.sessions.revoke(session.handle)
   t.equal(closes, 0)
 })
+
+test('an interval that a timer would misread is refused', async (t) => {
+  const { app } = await socketApp(t)
+  const { session } = await app.sessions.issue({ userId: 'ada' })
+  const socket = { readyState: 1, close: () => {}, once: () => socket }
+  for (const everySeconds of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 86_401])
+    t.throws(() => session.attachSocket(socket, { everySeconds }), RangeError)
+})
