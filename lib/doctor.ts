@@ -1,6 +1,7 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
-import { isLocalHost, siteOf } from './options/hosts.ts'
+import { isLocalHost } from './options/hosts.ts'
 import type { Settings } from './options/resolve.ts'
+import { sameSiteBetween } from './transport/same-site.ts'
 import { getAllCORSHeaders } from './transport/token-headers.ts'
 
 /** A mistake that cannot be refused, since it may be on purpose: what is wrong, so what, what to do. */
@@ -19,15 +20,31 @@ export function examineSettings(app: FastifyInstance, settings: Settings): void 
 }
 
 /**
+ * Routes that are there already keep Fastify's error handler, unless the errors plugin was before
+ * them. Call it before that is installed.
+ */
+export function examineOrder(app: FastifyInstance): void {
+  // Only the outermost scope is asked: within another, what is printed may belong to its siblings.
+  const isOutermost = Object.getPrototypeOf(app) === Object.prototype
+  if (!isOutermost || app.hasDecorator('setExceptionHandler')) return
+  // A CORS plugin rightly comes first, and answers OPTIONS for all paths.
+  if (/ \((?!OPTIONS\))[A-Z]/.test(app.printRoutes()))
+    warn(
+      app,
+      'routes were declared before this plugin: it does not see their errors, and where a session is missing they answer 500 and not 401; register it before all routes, with await'
+    )
+}
+
+/**
  * Asks the app itself, once it listens, whether the website may call it: one preflight request of
- * the front end. Nothing waits for the answer.
+ * the front end. Nothing waits for the answer, and no start fails by it.
  */
 export function examineCors(app: FastifyInstance, { appInfo }: Settings): void {
   const { apiDomain, websiteOrigin } = appInfo
   // An origin that is chosen per request has no website to ask for.
   if (typeof websiteOrigin !== 'string' || websiteOrigin === apiDomain) return
-  app.addHook('onListen', async () => {
-    const preflight = await app.inject({
+  app.addHook('onListen', (done) => {
+    const preflight = app.inject({
       method: 'OPTIONS',
       url: `${app.prefix}${appInfo.routeBasePath}/session/refresh`,
       headers: {
@@ -36,7 +53,13 @@ export function examineCors(app: FastifyInstance, { appInfo }: Settings): void {
         'access-control-request-headers': getAllCORSHeaders().join(',')
       }
     })
-    warn(app, diagnosePreflight(preflight, websiteOrigin))
+    preflight.then(
+      (reply) => warn(app, diagnosePreflight(reply, websiteOrigin)),
+      // The app broke its own reply off: there is nothing to tell of CORS.
+      (err: unknown) => app.log.debug({ err }, 'CORS could not be examined')
+    )
+    // An app that never answers the preflight must not hold up the hooks that come after this one.
+    done()
   })
 }
 
@@ -65,12 +88,8 @@ function noOlderDomain({ cookies }: Settings): Diagnosis {
 function crossSite({ cookies, appInfo: { apiDomain, websiteOrigin } }: Settings): Diagnosis {
   if (typeof websiteOrigin !== 'string') return undefined
   if (cookies.sameSite === undefined || cookies.sameSite === 'none') return undefined
-  const [api, website] = [
-    siteOf(new URL(apiDomain).hostname),
-    siteOf(new URL(websiteOrigin).hostname)
-  ]
-  if (api === website) return undefined
-  return `cookieSameSite is ${cookies.sameSite}, and the website ${website} is another site than the API's ${api}: browsers do not send the cookies; leave cookieSameSite out, or transfer tokens by headers`
+  if (sameSiteBetween(apiDomain, websiteOrigin) === 'lax') return undefined
+  return `cookieSameSite is ${cookies.sameSite}, and the website ${websiteOrigin} is another site than the API ${apiDomain}: browsers do not send the cookies; leave cookieSameSite out, or transfer tokens by headers`
 }
 
 function mixedContent({ appInfo: { apiDomain, websiteOrigin } }: Settings): Diagnosis {
@@ -86,7 +105,9 @@ function diagnosePreflight({ headers }: LightMyRequestResponse, website: string)
     return `CORS does not let the website ${website} in: its requests fail; ${hint} that origin`
   if (headers['access-control-allow-credentials'] !== 'true')
     return `CORS allows no credentials: the website's requests fail; ${hint} credentials: true`
-  const allowed = String(headers['access-control-allow-headers']).toLowerCase()
+  const allowed = String(headers['access-control-allow-headers'])
+    .toLowerCase()
+    .split(/[\s,]+/)
   const missing = getAllCORSHeaders().filter((name) => !allowed.includes(name))
   if (missing.length === 0) return undefined
   return `CORS does not allow the headers ${missing.join(', ')}: the website's requests fail; ${hint} allowedHeaders: ['content-type', ...getAllCORSHeaders()]`

@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import type { SupersessionOptions } from '../types/options.d.ts'
 import type { Session, Sessions, VerifySessionOptions } from '../types/session.d.ts'
 import type { SessionStore } from '../types/store.d.ts'
-import { examineCors, examineSettings } from './doctor.ts'
+import { examineCors, examineOrder, examineSettings } from './doctor.ts'
 import { installErrors } from './errors/install.ts'
 import { KeyRing } from './keys/key-ring.ts'
 import { loadRefreshKeys } from './keys/refresh-keys.ts'
@@ -36,6 +36,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   const { sessionOptions, errorsOptions } = partOptions(options)
   const settings = resolveSettings(sessionOptions, app.prefix)
   refuseTakenNames(app, settings.requestProperty)
+  examineOrder(app)
   examineSettings(app, settings)
   examineCors(app, settings)
 
