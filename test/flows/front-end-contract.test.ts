@@ -1,7 +1,9 @@
+import Fastify from 'fastify'
 import { test } from 'tap'
-import { PrimitiveClaim } from '../../lib/index.ts'
-import { buildApp } from '../builders/app.ts'
+import supersession, { memoryStore, PrimitiveClaim } from '../../lib/index.ts'
+import { addRoutes, buildApp, FAST_KEYS, START_MS } from '../builders/app.ts'
 import { Client, payloadOf } from '../builders/client.ts'
+import { keepsTokens } from '../builders/replies.ts'
 
 // What supertokens-website sends and how it reads replies; that it does so in a browser is shown
 // by test/browser.
@@ -187,4 +189,111 @@ test('9.5: getAccessToken() has something in cookie mode where the app exposes i
   const { app } = await buildApp(t, { exposeAccessTokenToFrontendInCookieBasedAuth: true })
   const client = new Client(app, 'cookie')
   t.equal((await client.login()).headers['st-access-token'], client.accessToken)
+})
+
+for (const method of ['cookie', 'header'] as const) {
+  test(`9.2, by ${method}: a first visit is no 5xx even while the store is down, or each request would try again`, async (t) => {
+    const store = memoryStore()
+    const { app } = await buildApp(t, { store })
+    store.get = () => {
+      throw new Error('no connection')
+    }
+    t.equal((await new Client(app, method).refresh()).statusCode, 401)
+  })
+
+  test(`9.3, by ${method}: the front token is padded base64 of UTF-8, whatever the claims say`, async (t) => {
+    const { app } = await buildApp(t)
+    const client = new Client(app, method)
+    for (const name of ['Zoë', 'Łukasz', '愛']) {
+      const reply = await client.login('ada', { accessTokenPayload: { name } })
+      const front = String(reply.headers['front-token'])
+      t.match(front, FRONT_TOKEN)
+      t.equal(front.length % 4, 0)
+      t.equal(JSON.parse(Buffer.from(front, 'base64').toString('utf8')).up.name, name)
+    }
+  })
+
+  test(`9.3, by ${method}: a 401 for an expired access token leaves all that the refresh needs`, async (t) => {
+    const { app, clock } = await buildApp(t, { antiCsrf: 'VIA_TOKEN' })
+    const client = new Client(app, method)
+    await client.login()
+    clock.advance(3600)
+    keepsTokens(t, await client.get('/me'))
+  })
+
+  test(`9.3, by ${method}: whatever tokens a reply carries, pages of other origins can read them`, async (t) => {
+    const { app } = await buildApp(t, {
+      antiCsrf: 'VIA_TOKEN',
+      exposeAccessTokenToFrontendInCookieBasedAuth: true
+    })
+    const names = ['front-token', 'anti-csrf', 'st-access-token', 'st-refresh-token']
+    const client = new Client(app, method)
+    const replies = [
+      await client.login(),
+      await client.refresh(),
+      await client.get('/me'),
+      await client.post('/auth/signout'),
+      await client.refresh()
+    ]
+    for (const { headers } of replies) {
+      const exposed = String(headers['access-control-expose-headers']).split(', ')
+      t.same(
+        exposed.toSorted(),
+        names.filter((name) => headers[name] !== undefined).toSorted(),
+        'these, each once, and no others'
+      )
+    }
+  })
+
+  test(`9.4, by ${method}: tabs that refresh at once without the lock between them stay logged in`, async (t) => {
+    const { app } = await buildApp(t, { antiCsrf: 'VIA_TOKEN' })
+    const client = new Client(app, method)
+    await client.login()
+    const tab = client.copy()
+    for (const reply of await Promise.all([client.refresh(), tab.refresh()]))
+      t.equal(reply.statusCode, 200)
+    t.equal(client.refreshToken, tab.refreshToken)
+    for (const one of [client, tab]) t.equal((await one.get('/me')).statusCode, 200)
+  })
+
+  test(`9.4, by ${method}: a refresh that fails for the server's reasons keeps the session`, async (t) => {
+    const store = memoryStore()
+    const { app } = await buildApp(t, { store })
+    const client = new Client(app, method)
+    await client.login()
+    const { get } = store
+    store.get = () => {
+      throw new Error('no connection')
+    }
+    const reply = await client.refresh()
+    t.equal(reply.statusCode, 503)
+    keepsTokens(t, reply)
+    store.get = get
+    t.equal((await client.refresh()).statusCode, 200)
+  })
+
+  test(`9.5, by ${method}: a claim of the app is {v, t}, as the front end's validators read it`, async (t) => {
+    const plan = new PrimitiveClaim<string>({ key: 'plan', fetchValue: () => 'free' })
+    const { app } = await buildApp(t, { claims: [plan] })
+    const reply = await new Client(app, method).login()
+    const { up } = JSON.parse(
+      Buffer.from(String(reply.headers['front-token']), 'base64').toString()
+    )
+    t.same(up.plan, { v: 'free', t: START_MS })
+  })
+}
+
+test('9.3: what the app exposes already stays exposed, and no name is exposed twice', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('access-control-expose-headers', 'x-own, Front-Token')
+  })
+  await app.register(supersession, FAST_KEYS)
+  addRoutes(app)
+  const { headers } = await new Client(app, 'header').login()
+  t.equal(
+    headers['access-control-expose-headers'],
+    'x-own, Front-Token, st-access-token, st-refresh-token'
+  )
 })
