@@ -14,7 +14,9 @@ export function examineSettings(app: FastifyInstance, settings: Settings): void 
     foreignDomain,
     noOlderDomain,
     crossSite,
-    mixedContent
+    mixedContent,
+    secureOverHttp,
+    droppedAcrossSites
   ])
     warn(app, diagnose(settings))
 }
@@ -92,11 +94,34 @@ function crossSite({ cookies, appInfo: { apiDomain, websiteOrigin } }: Settings)
   return `cookieSameSite is ${cookies.sameSite}, and the website ${websiteOrigin} is another site than the API ${apiDomain}: browsers do not send the cookies; leave cookieSameSite out, or transfer tokens by headers`
 }
 
-function mixedContent({ appInfo: { apiDomain, websiteOrigin } }: Settings): Diagnosis {
-  if (typeof websiteOrigin !== 'string' || isLocalHost(new URL(apiDomain).hostname))
-    return undefined
-  if (!(apiDomain.startsWith('http:') && websiteOrigin.startsWith('https:'))) return undefined
+function mixedContent({ appInfo }: Settings): Diagnosis {
+  if (!isPlainHttp(appInfo.apiDomain) || !isHttps(appInfo.websiteOrigin)) return undefined
   return 'the website is https and apiDomain is http: browsers block the requests; give the https URL that browsers use, also behind a proxy'
+}
+
+function secureOverHttp({ cookies, appInfo: { apiDomain, websiteOrigin } }: Settings): Diagnosis {
+  if (!isPlainHttp(apiDomain) || isHttps(websiteOrigin) || !cookies.secure) return undefined
+  return 'cookieSecure is true and apiDomain is http: browsers drop the cookies; give the https URL that browsers use, or leave cookieSecure out'
+}
+
+/** What logging in refuses to do: better said before the first user tries. */
+function droppedAcrossSites(settings: Settings): Diagnosis {
+  const { cookies, getTokenTransferMethod } = settings
+  const { apiDomain, websiteOrigin } = settings.appInfo
+  if (typeof websiteOrigin !== 'string' || !isPlainHttp(apiDomain) || isHttps(websiteOrigin))
+    return undefined
+  // An app that chooses the method by itself may well choose headers.
+  const isOwnChoice = cookies.secure || cookies.sameSite !== undefined || getTokenTransferMethod
+  if (isOwnChoice || sameSiteBetween(apiDomain, websiteOrigin) === 'lax') return undefined
+  return `the website ${websiteOrigin} is another site than the API ${apiDomain}, which is http: browsers drop such cookies, so that logging in with cookies answers 500; give an https apiDomain, or transfer tokens by headers`
+}
+
+function isPlainHttp(apiDomain: string): boolean {
+  return apiDomain.startsWith('http:') && !isLocalHost(new URL(apiDomain).hostname)
+}
+
+function isHttps(websiteOrigin: Settings['appInfo']['websiteOrigin']): boolean {
+  return typeof websiteOrigin === 'string' && websiteOrigin.startsWith('https:')
 }
 
 function diagnosePreflight({ headers }: LightMyRequestResponse, website: string): Diagnosis {

@@ -16,6 +16,7 @@ import { sessionApis } from './routes/session-apis.ts'
 import { GuardedStore } from './session/guarded-store.ts'
 import { LocalAuthority } from './session/local-authority.ts'
 import { openSessions } from './session/open-sessions.ts'
+import { SessionSockets } from './session/session-sockets.ts'
 import { startSweeper } from './session/sweeper.ts'
 import {
   type VerifySessionSettings,
@@ -47,11 +48,14 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   // Its parsing hook costs more than a whole session check; we read our cookies ourselves.
   if (!app.hasReplyDecorator('setCookie')) await app.register(fastifyCookie, { hook: false })
 
-  const store = new GuardedStore(settings.store ?? memoryStore())
+  const sockets = new SessionSockets()
+  const store = new GuardedStore(settings.store ?? memoryStore(), (handles) =>
+    sockets.endOf(handles)
+  )
   const { accessTokens, authority } = await openAuthority(store, settings)
   const { clock, globalClaimValidators, override } = settings
   const sessions = openSessions(
-    { authority, transport, clock, globalClaimValidators },
+    { authority, transport, clock, globalClaimValidators, sockets },
     accessTokens,
     {
       ...settings,
@@ -73,6 +77,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   const stopSweeper = startSweeper(store, { clock: settings.clock, log: app.log })
   app.addHook('onClose', async () => {
     stopSweeper()
+    sockets.stop()
     await store.close()
   })
 }

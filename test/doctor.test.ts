@@ -63,6 +63,33 @@ test('a good configuration is silent', async (t) => {
   t.same(await warningsOf(t, { cookieSameSite: 'strict' }), [])
 })
 
+test('http is fine within one site, and across sites where the app chooses headers', async (t) => {
+  const apiDomain = 'http://api.example.com'
+  t.same(await warningsOf(t, { appInfo: { apiDomain } }), [])
+  t.same(await warningsOf(t, { appInfo: { apiDomain, origin: () => 'http://other.org' } }), [])
+  const website = { origin: 'http://other.org', credentials: true, allowedHeaders: ALLOWED }
+  const appInfo = { apiDomain, websiteDomain: website.origin }
+  t.same(await warningsOf(t, { appInfo, getTokenTransferMethod: () => 'header' }, website), [])
+})
+
+test('one mistake is told once', async (t) => {
+  const apiDomain = 'http://api.example.com'
+  for (const [websiteDomain, more] of [
+    ['https://example.com', { cookieSecure: true }],
+    ['https://other.org', {}],
+    ['http://other.org', { cookieSameSite: 'lax' }],
+    ['http://other.org', { cookieSecure: true }]
+  ] as const) {
+    const website = { origin: websiteDomain, credentials: true, allowedHeaders: ALLOWED }
+    const warnings = await warningsOf(
+      t,
+      { appInfo: { apiDomain, websiteDomain }, ...more },
+      website
+    )
+    t.equal(warnings.length, 1, warnings.join('\n'))
+  }
+})
+
 const bad: [warning: RegExp, options: SupersessionOptions][] = [
   [
     /cookieDomain example\.org does not contain/,
@@ -86,6 +113,14 @@ const bad: [warning: RegExp, options: SupersessionOptions][] = [
   [
     /browsers block the requests/,
     { appInfo: { apiDomain: 'http://api.example.com', websiteDomain: 'https://example.com' } }
+  ],
+  [
+    /cookieSecure is true and apiDomain is http:/,
+    { cookieSecure: true, appInfo: { apiDomain: 'http://api.example.com' } }
+  ],
+  [
+    /logging in with cookies answers 500/,
+    { appInfo: { apiDomain: 'http://api.example.com', websiteDomain: 'http://other.org' } }
   ]
 ]
 

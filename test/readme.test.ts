@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import type { FastifyInstance } from 'fastify'
@@ -65,7 +66,20 @@ test('the example of claims lets in whom it says', async (t) => {
   t.same((await ada.get('/admin')).json(), { roles: ['admin'] })
   await bob.login('bob')
   t.equal((await bob.get('/admin')).statusCode, 403)
-  t.equal(examples.length, 5, 'there are no examples that nobody runs')
+})
+
+test('the example of WebSockets closes a socket with its session', async (t) => {
+  const app = await run(t, examples[5])
+  await app.ready()
+  const { session, accessToken } = await app.sessions.issue({ userId: 'ada' })
+  const headers = { authorization: `Bearer ${accessToken}` }
+  await t.rejects(app.injectWS('/news'), /401/)
+  const socket = await app.injectWS('/news', { headers })
+  const closed = once(socket, 'close')
+  await app.sessions.revoke(session.handle)
+  const [code, reason] = await closed
+  t.same([code, String(reason)], [4401, 'UNAUTHORISED'])
+  t.equal(examples.length, 6, 'there are no examples that nobody runs')
 })
 
 test('the table of options names every option of the plugin, and no other', (t) => {

@@ -163,12 +163,17 @@ export interface Session {
   revokeOthers(): Promise<string[]>
 
   /**
-   * Closes a WebSocket with 4401 and the reason `UNAUTHORISED` when the session has ended: it was
-   * revoked, or it was not refreshed in time. The access token may expire meanwhile.
+   * Closes a WebSocket when the session has ended: it was revoked, or it was not refreshed in time.
+   * The access token may expire meanwhile, since nobody can refresh on a socket.
    *
-   * The store is asked now and then; while it fails, the socket stays open.
+   * A session that this process ends closes its sockets at once. For all others the store is asked,
+   * now and then; while it fails, the socket stays open. The socket is closed as if its handler had
+   * thrown an {@link UnauthorisedError}: with 4401 and the reason `UNAUTHORISED`, unless the app's
+   * close codes or its handlers say otherwise.
    *
-   * @param options.everySeconds - How often. Default 10; the lowest is 0.001.
+   * @param options.everySeconds - How often the store is asked, for each socket: from 0.001 seconds
+   * to a day. Default 10.
+   * @throws RangeError `everySeconds` is out of bounds.
    */
   attachSocket(socket: ClosableSocket, options?: { readonly everySeconds?: number }): void
 
@@ -178,7 +183,8 @@ export interface Session {
 
 /** What is needed of a WebSocket, such as one of `@fastify/websocket`. */
 export interface ClosableSocket {
-  close(code: number, reason: string): void
+  readonly readyState: number
+  close(code?: number, reason?: string): void
   once(event: 'close', listener: () => void): unknown
 }
 
