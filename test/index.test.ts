@@ -3,10 +3,11 @@ import { test } from 'tap'
 import * as errors from '../lib/errors/index.ts'
 import * as main from '../lib/index.ts'
 
-test('the package exports the plugin, the memory store, the claims, the CORS headers, and what the errors plugin exports', (t) => {
+test('the package exports the plugin, the memory store, what copies stores, the claims, the CORS headers, and what the errors plugin exports', (t) => {
   const names = (module: object) => Object.keys(module).filter((name) => name !== 'default')
   const own = [
     'BooleanClaim',
+    'copyStore',
     'getAllCORSHeaders',
     'memoryStore',
     'PrimitiveArrayClaim',

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import type { Test } from 'tap'
@@ -5,54 +8,84 @@ import type { SessionStore } from '../../lib/index.ts'
 import { lmdbStore } from '../../lib/stores/lmdb.ts'
 import { postgresStore } from '../../lib/stores/postgres.ts'
 import { redisStore } from '../../lib/stores/redis.ts'
-import { newFolder } from './folder.ts'
 import { PostgresServer, skipWithoutPostgres } from './postgres-server.ts'
 import { RedisServer, skipWithoutRedis } from './redis-server.ts'
 
-/** A store that outlives its process, on a backend of its own that goes when the test ends. */
+/** A store that outlives its process. */
 export interface DurableStore {
   readonly name: string
   /** For tap's `skip`. */
   readonly skip: string | false
-  /** Opens the backend; what it answers opens stores on it, each with a connection of its own. */
-  readonly openBackend: (t: Test) => Promise<() => SessionStore>
+  /** Starts a backend of its own, empty and ready. */
+  readonly start: () => Promise<Backend>
+  /** Opens a store on a backend, from any process. */
+  readonly connect: (address: string) => Connection
+}
+
+export interface Backend {
+  readonly address: string
+  readonly stop: () => Promise<void>
+}
+
+export interface Connection {
+  readonly store: SessionStore
+  /** Lets go of what the store leaves to the app. */
+  readonly disconnect: () => unknown
 }
 
 export const durableStores: readonly DurableStore[] = [
   {
     name: 'LMDB',
     skip: false,
-    async openBackend(t) {
-      const path = await newFolder(t)
-      return () => lmdbStore({ path })
+    async start() {
+      const address = await mkdtemp(join(tmpdir(), 'lmdb-'))
+      return { address, stop: () => rm(address, { recursive: true, force: true }) }
+    },
+    connect(path) {
+      const store = lmdbStore({ path })
+      return { store, disconnect: () => store.close() }
     }
   },
   {
     name: 'Redis',
     skip: skipWithoutRedis,
-    async openBackend(t) {
+    async start() {
       const server = await RedisServer.start()
-      t.teardown(() => server.stop())
-      return () => {
-        const client = new Redis(server.socket)
-        t.teardown(() => client.disconnect())
-        return redisStore({ client })
-      }
+      return { address: server.socket, stop: () => server.stop() }
+    },
+    connect(socket) {
+      const client = new Redis(socket)
+      return { store: redisStore({ client }), disconnect: () => client.disconnect() }
     }
   },
   {
     name: 'PostgreSQL',
     skip: skipWithoutPostgres,
-    async openBackend(t) {
+    async start() {
       const server = await PostgresServer.start()
-      t.teardown(() => server.stop())
-      const open = () => {
-        const client = new pg.Pool({ host: server.folder, user: 'postgres' })
-        t.teardown(() => client.end())
-        return postgresStore({ client })
-      }
-      await open().migrate()
-      return open
+      const client = new pg.Client({ host: server.folder, user: 'postgres' })
+      await client.connect()
+      await postgresStore({ client }).migrate()
+      await client.end()
+      return { address: server.folder, stop: () => server.stop() }
+    },
+    connect(host) {
+      const client = new pg.Pool({ host, user: 'postgres' })
+      return { store: postgresStore({ client }), disconnect: () => client.end() }
     }
   }
 ]
+
+/** A backend for one test; what it answers opens stores on it. */
+export async function openBackend(
+  t: Test,
+  { start, connect }: DurableStore
+): Promise<() => SessionStore> {
+  const backend = await start()
+  t.teardown(() => backend.stop())
+  return () => {
+    const { store, disconnect } = connect(backend.address)
+    t.teardown(disconnect)
+    return store
+  }
+}

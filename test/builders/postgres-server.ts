@@ -50,25 +50,15 @@ export class PostgresServer {
       ['-E', 'UTF8', '--locale=C']
     ]
     await server.#run(initdb, '-D', data, '-U', 'postgres', ...auth, '--no-sync', ...encoding)
-    await server.startAgain(settings)
+    const all = { listen_addresses: "''", fsync: 'off', max_connections: '200', ...settings }
+    const options = Object.entries(all).map(([name, value]) => `-c ${name}=${value}`)
+    const start = ['-w', '-l', join(folder, 'log'), '-o', `-k ${folder} ${options.join(' ')}`]
+    await server.#run(pgCtl, '-D', data, '-s', ...start, 'start')
     return server
   }
 
-  async startAgain(settings: Readonly<Record<string, string>> = {}): Promise<void> {
-    const all = { listen_addresses: "''", fsync: 'off', max_connections: '200', ...settings }
-    const options = Object.entries(all).map(([name, value]) => `-c ${name}=${value}`)
-    const log = join(this.folder, 'log')
-    const start = ['-s', '-w', '-l', log, '-o', `-k ${this.folder} ${options.join(' ')}`, 'start']
-    await this.#run(pgCtl, '-D', join(this.folder, 'data'), ...start)
-  }
-
-  /** Without a goodbye to anybody; what was acknowledged is there at the next start. */
-  async crash(): Promise<void> {
-    await this.#run(pgCtl, '-D', join(this.folder, 'data'), '-s', '-m', 'immediate', 'stop')
-  }
-
   async stop(): Promise<void> {
-    await this.crash()
+    await this.#run(pgCtl, '-D', join(this.folder, 'data'), '-s', '-m', 'immediate', 'stop')
     await rm(this.folder, { recursive: true, force: true })
   }
 

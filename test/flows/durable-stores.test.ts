@@ -3,7 +3,7 @@ import type { SessionStore, SupersessionOptions } from '../../lib/index.ts'
 import { TestClock } from '../../lib/testing/index.ts'
 import { buildApp } from '../builders/app.ts'
 import { Client } from '../builders/client.ts'
-import { durableStores } from '../builders/durable-stores.ts'
+import { durableStores, openBackend } from '../builders/durable-stores.ts'
 
 /** Databases let sessions expire by their own clock, so this one begins at their time. */
 function clockOfNow(): TestClock {
@@ -20,9 +20,10 @@ function starter(t: Test, openStore: () => SessionStore, options: SupersessionOp
   return { start, clock }
 }
 
-for (const { name, skip, openBackend } of durableStores) {
+for (const durable of durableStores) {
+  const { name, skip } = durable
   test(`on ${name}`, { skip }, async (t) => {
-    const openStore = await openBackend(t)
+    const openStore = await openBackend(t, durable)
 
     await t.test('a session lives from login to sign-out, in two processes', async (t) => {
       const { start, clock } = starter(t, openStore)
@@ -100,7 +101,7 @@ for (const { name, skip, openBackend } of durableStores) {
   })
 
   test(`on ${name}, processes that start together agree on keys`, { skip }, async (t) => {
-    const openStore = await openBackend(t)
+    const openStore = await openBackend(t, durable)
     const { start } = starter(t, openStore)
     const apps = await Promise.all(Array.from({ length: 5 }, start))
     const published = await Promise.all(
@@ -112,7 +113,7 @@ for (const { name, skip, openBackend } of durableStores) {
   })
 
   test(`on ${name}, with a secret no key is stored in clear`, { skip }, async (t) => {
-    const openStore = await openBackend(t)
+    const openStore = await openBackend(t, durable)
     const { start } = starter(t, openStore, { secret: 'thirty-two characters are needed' })
     await start()
     const keys = await openStore().listKeys()

@@ -1,0 +1,54 @@
+import type { SessionStore } from '../../types/store.d.ts'
+
+/** What `copyStore` takes. */
+export interface CopyStoreOptions {
+  readonly from: SessionStore
+  readonly to: SessionStore
+  /** Everybody who may have sessions, for instance read from the table of users, row by row. */
+  readonly userIds: Iterable<string> | AsyncIterable<string>
+}
+
+/** What `copyStore` did. */
+export interface CopiedStore {
+  readonly sessions: number
+  readonly keys: number
+}
+
+/**
+ * Copies keys and sessions to another store, so that nobody is logged out by moving there.
+ *
+ * Run it while no process uses either store: what a session goes through meanwhile would be lost.
+ * Nothing that is there is overwritten, so a copy that broke off can be started again.
+ */
+export async function copyStore(options: CopyStoreOptions): Promise<CopiedStore> {
+  const { from, to, userIds } = options
+  const keys = await copyKeys(from, to)
+  let sessions = 0
+  for await (const userId of userIds) sessions += await copySessions(from, to, userId)
+  return { sessions, keys }
+}
+
+/** Oldest first, so that the newest of each kind is the same in both. */
+async function copyKeys(from: SessionStore, to: SessionStore): Promise<number> {
+  let copied = 0
+  for (const key of (await from.listKeys()).toReversed()) {
+    const there = await to.listKeys()
+    if (there.some(({ kid }) => kid === key.kid)) continue
+    const newest = there.find(({ kind }) => kind === key.kind)
+    if (!(await to.addKey(key, newest?.kid ?? null)))
+      throw new Error('Another process adds keys to the store that is copied to')
+    copied++
+  }
+  return copied
+}
+
+async function copySessions(from: SessionStore, to: SessionStore, userId: string): Promise<number> {
+  let copied = 0
+  for (const handle of await from.listByUser(userId, Date.now())) {
+    const record = await from.get(handle)
+    if (record === null || (await to.get(handle)) !== null) continue
+    await to.insert(record)
+    copied++
+  }
+  return copied
+}

@@ -1,0 +1,20 @@
+import type { AddressInfo } from 'node:net'
+import Fastify, { type FastifyInstance } from 'fastify'
+import supersession from '../../lib/index.ts'
+import { addRoutes, FAST_KEYS } from '../builders/app.ts'
+import { type DurableStore, durableStores } from '../builders/durable-stores.ts'
+
+// A process of the app as it runs in production, on a store that others use as well. Tells its
+// parent the port that it listens on, and whatever it did not expect.
+const [name, address] = process.argv.slice(2)
+
+process.on('unhandledRejection', (error) => process.send?.({ unhandled: String(error) }))
+process.on('disconnect', () => process.exit())
+
+const durable = durableStores.find((one) => one.name === name) as DurableStore
+const { store } = durable.connect(String(address))
+const app: FastifyInstance = Fastify()
+await app.register(supersession, { ...FAST_KEYS, store })
+addRoutes(app)
+await app.listen({ host: '127.0.0.1', port: 0 })
+process.send?.({ port: (app.server.address() as AddressInfo).port })
