@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { test } from 'tap'
 import * as errors from '../lib/errors/index.ts'
 import * as main from '../lib/index.ts'
@@ -16,4 +17,20 @@ test('the package exports the plugin, the memory store, the claims, the CORS hea
   t.type(main.default, 'function')
   t.not(main.default, errors.default)
   t.end()
+})
+
+test('every entry of the package exports what it is for, and nothing else', async (t) => {
+  const { exports } = JSON.parse(await readFile('package.json', 'utf8'))
+  const names: Record<string, string[]> = {}
+  for (const [entry, { default: file }] of Object.entries<{ default?: string }>(exports))
+    if (file !== undefined)
+      names[entry] = Object.keys(await import(file.replace('./dist/', '../lib/'))).sort()
+  const { '.': main, './errors': errors, ...others } = names
+  t.ok(main?.includes('default') && errors?.includes('default'))
+  t.same(others, {
+    './stores/lmdb': ['lmdbStore'],
+    './stores/postgres': ['postgresSchema', 'postgresStore'],
+    './stores/redis': ['redisStore'],
+    './testing': ['storeContract']
+  })
 })

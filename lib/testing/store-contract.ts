@@ -348,9 +348,7 @@ export const storeContract: readonly StoreContractCase[] = [
 
   promise('what one instance did another one sees at once', async ({ store, other }) => {
     const [record, key] = [newRecord(), newKey()]
-    assert.equal(await other.get(record.handle), null)
     await store.insert(record)
-    assert.deepEqual(await other.get(record.handle), record)
     const next = { ...record, payload: '{"seen":true}', revision: 1 }
     assert.equal(await other.replace(next, 0), true)
     assert.deepEqual(await store.get(record.handle), next)
@@ -360,6 +358,18 @@ export const storeContract: readonly StoreContractCase[] = [
     await store.addKey(key, null)
     assert.deepEqual(await other.listKeys(), [key])
   }),
+
+  promise(
+    'what was just read as missing is there for all who read after it came',
+    async (stores) => {
+      for (let round = 0; round < 20; round++) {
+        const record = newRecord()
+        assert.equal(await stores.other.get(record.handle), null)
+        await stores.store.insert(record)
+        assert.deepEqual(await stores.other.get(record.handle), record)
+      }
+    }
+  ),
 
   promise('what was stored outlives the instance that stored it', async ({ store, openStore }) => {
     const [record, key] = [newRecord(), newKey()]

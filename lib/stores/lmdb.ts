@@ -1,0 +1,196 @@
+import { createHash } from 'node:crypto'
+import { createRequire } from 'node:module'
+import type { SessionRecord, SessionStore, StoredKey } from '../../types/store.d.ts'
+import { checkNames } from '../options/check.ts'
+import { OptionsError } from '../options/options-error.ts'
+
+// Not by import: the declarations of lmdb do not compile as those of an ES module.
+const { open } = createRequire(import.meta.url)('lmdb') as {
+  open(options: Readonly<Record<string, unknown>>): Environment
+}
+
+interface Environment {
+  openDB<Value, Key>(options: { readonly name: string }): Table<Value, Key>
+  /** Reads share a snapshot for a millisecond or so; the next read takes a new one. */
+  resetReadTxn(): void
+  /** Runs `action` under the lock of all writers, and resolves when its changes are committed. */
+  transaction<T>(action: () => T): Promise<T>
+  close(): Promise<void>
+}
+
+interface Table<Value, Key> {
+  get(key: Key): Value | undefined
+  putSync(key: Key, value: Value): boolean
+  removeSync(key: Key): boolean
+  getKeys(range: Range<Key>): Iterable<Key>
+  getRange(range: Range<Key>): Iterable<{ readonly key: Key; readonly value: Value }>
+}
+
+interface Range<Key> {
+  readonly start?: Key
+  /** Not included. */
+  readonly end?: Key
+  readonly limit?: number
+  readonly reverse?: boolean
+}
+
+/** What `lmdbStore` takes. */
+export interface LmdbStoreOptions {
+  /**
+   * A folder for sessions alone, created where it is missing. On a disk of this machine: LMDB does
+   * not work on network file systems.
+   */
+  readonly path: string
+}
+
+/**
+ * Keeps sessions in a folder, for all processes of one machine.
+ *
+ * Reads answer at once, from memory that is mapped to the file. A write resolves when it has reached
+ * the disk; writes of one moment reach it together.
+ *
+ * @throws {@link OptionsError} An option is unknown or of the wrong type.
+ */
+export function lmdbStore(options: LmdbStoreOptions): SessionStore {
+  checkNames(options, ['path'], 'lmdbStore')
+  const { path } = options
+  if (typeof path !== 'string' || path === '') throw new OptionsError('path', 'a folder', path)
+  return new LmdbStore(path)
+}
+
+/** Handles per transaction, so that thousands of them do not hold up requests. */
+const BATCH = 100
+
+class LmdbStore implements SessionStore {
+  readonly #root: Environment
+  readonly #records: Table<SessionRecord, string>
+  /** Handles by their end: what has expired stands in front. */
+  readonly #ends: Table<boolean, [expiresAt: number, handle: string]>
+  /** Handles by user and end. */
+  readonly #users: Table<boolean, [user: string, expiresAt: number, handle: string]>
+  /** In the order of adding. */
+  readonly #keys: Table<StoredKey, number>
+  #closed: Promise<void> | undefined
+
+  constructor(path: string) {
+    // Without overlappingSync a commit resolves after it was flushed, and others see it only then.
+    this.#root = open({ path, noSubdir: false, overlappingSync: false, encoding: 'json' })
+    this.#records = this.#root.openDB({ name: 'sessions' })
+    this.#ends = this.#root.openDB({ name: 'ends' })
+    this.#users = this.#root.openDB({ name: 'users' })
+    this.#keys = this.#root.openDB({ name: 'keys' })
+  }
+
+  async insert(record: SessionRecord): Promise<void> {
+    await this.#root.transaction(() => this.#put(record))
+  }
+
+  get(handle: string): SessionRecord | null {
+    this.#root.resetReadTxn()
+    return this.#records.get(handle) ?? null
+  }
+
+  async replace(record: SessionRecord, expectedRevision: number): Promise<boolean> {
+    return this.#root.transaction(() => {
+      const found = this.#records.get(record.handle)
+      if (found?.revision !== expectedRevision) return false
+      if (found.expiresAt !== record.expiresAt) this.#removeFromIndexes(found)
+      this.#put(record)
+      return true
+    })
+  }
+
+  async delete(handles: readonly string[]): Promise<string[]> {
+    const deleted: string[] = []
+    for (let start = 0; start < handles.length; start += BATCH) {
+      const batch = handles.slice(start, start + BATCH)
+      deleted.push(
+        ...(await this.#root.transaction(() => batch.filter((handle) => this.#delete(handle))))
+      )
+    }
+    return deleted
+  }
+
+  listByUser(userId: string, nowMs: number): string[] {
+    const user = hashOf(userId)
+    this.#root.resetReadTxn()
+    const ends = this.#users.getKeys({
+      start: [user, nowMs + 1, ''],
+      end: [user, Number.MAX_VALUE, '']
+    })
+    return Array.from(ends, ([, , handle]) => handle)
+  }
+
+  async deleteExpired(nowMs: number, limit: number): Promise<number> {
+    let total = 0
+    for (let wanted = 0, deleted = 0; deleted === wanted && total < limit; total += deleted) {
+      wanted = Math.min(BATCH, limit - total)
+      deleted = await this.#root.transaction(() => this.#deleteEnded(nowMs, wanted))
+    }
+    const rest = limit - total
+    return total + (await this.#root.transaction(() => this.#deleteEndedKeys(nowMs, rest)))
+  }
+
+  listKeys(): StoredKey[] {
+    this.#root.resetReadTxn()
+    return this.#readKeys()
+  }
+
+  async addKey(key: StoredKey, expectedNewestKid: string | null): Promise<boolean> {
+    return this.#root.transaction(() => {
+      const newest = this.#readKeys().find(({ kind }) => kind === key.kind)
+      if ((newest?.kid ?? null) !== expectedNewestKid) return false
+      const [position = 0] = this.#keys.getKeys({ reverse: true, limit: 1 })
+      this.#keys.putSync(position + 1, key)
+      return true
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#closed ??= this.#root.close()
+    await this.#closed
+  }
+
+  #readKeys(): StoredKey[] {
+    return Array.from(this.#keys.getRange({ reverse: true }), ({ value }) => value)
+  }
+
+  #put(record: SessionRecord): void {
+    const { handle, userId, expiresAt } = record
+    this.#records.putSync(handle, record)
+    this.#ends.putSync([expiresAt, handle], true)
+    this.#users.putSync([hashOf(userId), expiresAt, handle], true)
+  }
+
+  #delete(handle: string): boolean {
+    const found = this.#records.get(handle)
+    if (found === undefined) return false
+    this.#records.removeSync(handle)
+    this.#removeFromIndexes(found)
+    return true
+  }
+
+  #removeFromIndexes({ handle, userId, expiresAt }: SessionRecord): void {
+    this.#ends.removeSync([expiresAt, handle])
+    this.#users.removeSync([hashOf(userId), expiresAt, handle])
+  }
+
+  #deleteEnded(nowMs: number, limit: number): number {
+    const ended = Array.from(this.#ends.getKeys({ end: [nowMs + 1, ''], limit }))
+    for (const [, handle] of ended) this.#delete(handle)
+    return ended.length
+  }
+
+  #deleteEndedKeys(nowMs: number, limit: number): number {
+    const ended = Array.from(this.#keys.getRange({}))
+      .filter(({ value: { expiresAt } }) => expiresAt !== null && expiresAt <= nowMs)
+      .slice(0, limit)
+    for (const { key } of ended) this.#keys.removeSync(key)
+    return ended.length
+  }
+}
+
+/** LMDB's keys are short, and a user's id may be long. */
+function hashOf(userId: string): string {
+  return createHash('sha256').update(userId).digest('base64url')
+}

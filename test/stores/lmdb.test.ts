@@ -1,0 +1,90 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { test } from 'tap'
+import { type LmdbStoreOptions, lmdbStore } from '../../lib/stores/lmdb.ts'
+import { newFolder } from '../builders/folder.ts'
+import { newRecord } from '../builders/record.ts'
+import { testStoreContract } from './contract.ts'
+
+const writer = fileURLToPath(new URL('../builders/lmdb-writer.js', import.meta.url))
+
+testStoreContract('lmdbStore', async (t) => {
+  const path = await newFolder(t)
+  return () => lmdbStore({ path })
+})
+
+test('what two killed processes had acknowledged is there, here and on reopening', async (t) => {
+  const path = await newFolder(t)
+  const store = lmdbStore({ path })
+  t.teardown(() => store.close())
+  const writers = [0, 1].map(() => spawn(process.execPath, [writer, path]))
+  const acknowledged = await Promise.all(
+    writers.map(async (child) => {
+      const exited = once(child, 'exit')
+      const handles: string[] = []
+      for await (const handle of createInterface(child.stdout)) {
+        handles.push(handle)
+        if (handles.length === 50) child.kill('SIGKILL')
+      }
+      await exited
+      return handles
+    })
+  )
+  const handles = acknowledged.flat()
+  t.ok(handles.length >= 100)
+  for (const handle of handles) t.ok(store.get(handle), 'is seen by who was there')
+  await store.close()
+
+  const reopened = lmdbStore({ path })
+  t.teardown(() => reopened.close())
+  const listed = new Set(await reopened.listByUser('ada', Date.now()))
+  for (const handle of handles) t.ok(listed.has(handle), 'is seen by who comes')
+  const record = newRecord()
+  await reopened.insert(record)
+  t.same(reopened.get(record.handle), record, 'no lock was left behind')
+})
+
+test('reads answer at once, without a promise', async (t) => {
+  const store = lmdbStore({ path: await newFolder(t) })
+  t.teardown(() => store.close())
+  const record = newRecord()
+  await store.insert(record)
+  t.same(store.get(record.handle), record)
+  t.same(store.listByUser(record.userId, 0), [record.handle])
+  t.same(store.listKeys(), [])
+})
+
+test('hundreds of sessions are deleted, batch by batch', async (t) => {
+  const store = lmdbStore({ path: await newFolder(t) })
+  t.teardown(() => store.close())
+  const nowMs = Date.now()
+  const users = ['ada', 'bob'] as const
+  const records = users.flatMap((userId) =>
+    Array.from({ length: 250 }, () => newRecord({ userId, expiresAt: nowMs + 1 }))
+  )
+  await Promise.all(records.map((record) => store.insert(record)))
+  const handles = await store.listByUser('ada', nowMs)
+  t.equal((await store.delete(handles)).length, 250)
+  t.equal(await store.deleteExpired(nowMs, 500), 0)
+  t.equal(await store.deleteExpired(nowMs + 1, 220), 220)
+  t.equal(await store.deleteExpired(nowMs + 1, 220), 30)
+})
+
+test('a record that LMDB cannot keep rejects, and leaves nothing', async (t) => {
+  const store = lmdbStore({ path: await newFolder(t) })
+  t.teardown(() => store.close())
+  const record = newRecord({ handle: 'h'.repeat(3000) })
+  await t.rejects(async () => store.insert(record))
+  t.same(await store.listByUser(record.userId, 0), [])
+})
+
+test('options that do not fit are refused by name', (t) => {
+  const isRefused = (options: unknown, option: string) =>
+    t.throws(() => lmdbStore(options as LmdbStoreOptions), new RegExp(`Option '${option}'`))
+  for (const path of [undefined, '', 7]) isRefused({ path }, 'path')
+  isRefused({ path: 'x', folder: 'y' }, 'lmdbStore.folder')
+  isRefused('x', 'lmdbStore')
+  t.end()
+})
