@@ -31,6 +31,6 @@ test('every entry of the package exports what it is for, and nothing else', asyn
     './stores/lmdb': ['lmdbStore'],
     './stores/postgres': ['postgresSchema', 'postgresStore'],
     './stores/redis': ['redisStore'],
-    './testing': ['storeContract']
+    './testing': ['TestClock', 'injectAs', 'storeContract']
   })
 })

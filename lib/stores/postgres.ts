@@ -163,14 +163,14 @@ class StatementStore implements PostgresStore {
 
   /** A statement is a transaction of its own, so one that was rolled back can be sent again. */
   async #query(text: string, values: unknown[]): Promise<PostgresResult> {
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt++) {
       try {
         return await this.#client.query(text, values)
       } catch (error) {
-        const { code } = error as { code?: unknown }
-        if (!RETRIED_CODES.has(code) || attempt === MAX_ATTEMPTS) throw error
+        if (!RETRIED_CODES.has((error as { code?: unknown }).code)) throw error
       }
     }
+    return this.#client.query(text, values)
   }
 }
 
