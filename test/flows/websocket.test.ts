@@ -69,23 +69,31 @@ async function closingOf(socket: WebSocket): Promise<[number, string]> {
   return [code, String(reason)]
 }
 
-test('without a session the upgrade is refused over HTTP', async (t) => {
-  const { app, clock } = await socketApp(t)
-  const { accessToken } = await app.sessions.issue({ userId: 'ada' })
-  clock.advance(3600)
-  for (const [token, message] of [
-    [undefined, 'unauthorised'],
-    [accessToken, 'try refresh token']
-  ] as const) {
-    const socket = await connect(app, '/soon', token)
-    const [, response] = await once(socket, 'unexpected-response')
-    t.equal(response.statusCode, 401)
-    t.match(response.headers['www-authenticate'], /^Bearer/)
-    let body = ''
-    for await (const chunk of response) body += chunk
-    t.same(JSON.parse(body), { message })
-  }
-})
+for (const phase of ['onRequest', 'preParsing', 'preValidation', 'preHandler'] as const) {
+  test(`a hook in ${phase} refuses a socket without a session before the upgrade, over HTTP`, async (t) => {
+    const { app, clock } = await socketApp(t)
+    app.get('/', { websocket: true, [phase]: app.verifySession() }, (socket, { session }) =>
+      socket.send(session.userId)
+    )
+    const { accessToken } = await app.sessions.issue({ userId: 'ada' })
+    const good = await connect(app, '/', accessToken)
+    t.equal(String((await once(good, 'message'))[0]), 'ada')
+    good.terminate()
+    clock.advance(3600)
+    for (const [token, message] of [
+      [undefined, 'unauthorised'],
+      [accessToken, 'try refresh token']
+    ] as const) {
+      const socket = await connect(app, '/', token)
+      const [, response] = await once(socket, 'unexpected-response')
+      t.equal(response.statusCode, 401)
+      t.match(response.headers['www-authenticate'], /^Bearer/)
+      let body = ''
+      for await (const chunk of response) body += chunk
+      t.same(JSON.parse(body), { message })
+    }
+  })
+}
 
 test('an open socket closes as soon as this process ends its session', async (t) => {
   const built = await socketApp(t)
