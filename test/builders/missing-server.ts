@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path'
 
 /** Where a server's binary is: in one of `folders` or on the PATH. */
 export function findServer(name: string, folders: readonly string[] = []): string | undefined {
-  const path = (process.env['PATH'] ?? '').split(delimiter)
+  const path = String(process.env['PATH']).split(delimiter)
   return [...folders, ...path].map((folder) => join(folder, name)).find((file) => existsSync(file))
 }
 
