@@ -8,3 +8,4 @@ export { type ClaimOptions, SessionClaim } from './session/claims/session-claim.
 export type { ValidatorOptions } from './session/claims/value-validator.ts'
 export { type CopiedStore, type CopyStoreOptions, copyStore } from './stores/copy-store.ts'
 export { memoryStore } from './stores/memory.ts'
+export { getAllCORSHeaders } from './transport/token-headers.ts'

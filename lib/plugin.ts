@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import type { SupersessionOptions } from '../types/options.d.ts'
 import type { Session, Sessions, VerifySessionOptions } from '../types/session.d.ts'
 import type { SessionStore } from '../types/store.d.ts'
+import { examineCors, examineOrder, examineSettings } from './doctor.ts'
 import { installErrors } from './errors/install.ts'
 import { KeyRing } from './keys/key-ring.ts'
 import { loadRefreshKeys } from './keys/refresh-keys.ts'
@@ -15,8 +16,13 @@ import { sessionApis } from './routes/session-apis.ts'
 import { GuardedStore } from './session/guarded-store.ts'
 import { LocalAuthority } from './session/local-authority.ts'
 import { openSessions } from './session/open-sessions.ts'
+import { SessionSockets } from './session/session-sockets.ts'
 import { startSweeper } from './session/sweeper.ts'
-import { verifySessionHook, verifySessionOf } from './session/verify-session.ts'
+import {
+  type VerifySessionSettings,
+  verifySessionHook,
+  verifySessionOf
+} from './session/verify-session.ts'
 import { memoryStore } from './stores/memory.ts'
 import { AccessTokens } from './tokens/access-token.ts'
 import { RefreshTokens } from './tokens/refresh-token.ts'
@@ -30,7 +36,9 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   const { sessionOptions, errorsOptions } = partOptions(options)
   const settings = resolveSettings(sessionOptions, app.prefix)
   refuseTakenNames(app, settings.requestProperty)
-  warnOfDevelopmentDefaults(app, settings)
+  examineOrder(app)
+  examineSettings(app, settings)
+  examineCors(app, settings)
 
   const transport = new HttpTransport(settings)
   installErrors(app, {
@@ -40,11 +48,14 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   // Its parsing hook costs more than a whole session check; we read our cookies ourselves.
   if (!app.hasReplyDecorator('setCookie')) await app.register(fastifyCookie, { hook: false })
 
-  const store = new GuardedStore(settings.store ?? memoryStore())
+  const sockets = new SessionSockets()
+  const store = new GuardedStore(settings.store ?? memoryStore(), (handles) =>
+    sockets.endOf(handles)
+  )
   const { accessTokens, authority } = await openAuthority(store, settings)
   const { clock, globalClaimValidators, override } = settings
   const sessions = openSessions(
-    { authority, transport, clock, globalClaimValidators },
+    { authority, transport, clock, globalClaimValidators, sockets },
     accessTokens,
     {
       ...settings,
@@ -53,7 +64,10 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
     },
     override.functions
   )
-  decorate(app, sessions, settings.requestProperty)
+  decorate(app, sessions, {
+    property: settings.requestProperty,
+    refreshPath: settings.appInfo.refreshPath
+  })
 
   const apis = sessionApis(sessions)
   await app.register(async (scope) => registerRoutes(scope, override.apis?.(apis) ?? apis), {
@@ -63,6 +77,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   const stopSweeper = startSweeper(store, { clock: settings.clock, log: app.log })
   app.addHook('onClose', async () => {
     stopSweeper()
+    sockets.stop()
     await store.close()
   })
 }
@@ -93,12 +108,12 @@ async function openAuthority(store: SessionStore, settings: Settings) {
   return { accessTokens, authority }
 }
 
-function decorate(app: FastifyInstance, sessions: Sessions, property: string): void {
+function decorate(app: FastifyInstance, sessions: Sessions, settings: VerifySessionSettings): void {
   app.decorate('sessions', sessions)
   app.decorate('verifySession', (options?: VerifySessionOptions) =>
-    verifySessionHook(sessions, property, options)
+    verifySessionHook(sessions, settings, options)
   )
-  app.decorateRequest(property, null)
+  app.decorateRequest(settings.property, null)
   app.decorateRequest(REPLY, null)
   app.addHook('onRequest', (request, reply, done) => {
     ;(request as FastifyRequest & WithReply)[REPLY] = reply
@@ -106,7 +121,7 @@ function decorate(app: FastifyInstance, sessions: Sessions, property: string): v
   })
   app.decorateRequest('verifySession', async function (options: VerifySessionOptions = {}) {
     const reply = (this as FastifyRequest & WithReply)[REPLY]
-    return verifySessionOf(sessions, property, this, reply, options) as Promise<Session>
+    return verifySessionOf(sessions, settings, this, reply, options) as Promise<Session>
   })
 }
 
@@ -120,13 +135,5 @@ function refuseTakenNames(app: FastifyInstance, property: string): void {
     throw new OptionsError(
       'requestProperty',
       `a name that is free: another plugin has taken request.${property}`
-    )
-}
-
-/** What is fine on a developer's machine and loses sessions elsewhere. */
-function warnOfDevelopmentDefaults(app: FastifyInstance, { store }: Settings): void {
-  if (process.env['NODE_ENV'] === 'production' && store === undefined)
-    app.log.warn(
-      'sessions and keys are kept in memory: everybody is logged out when this process ends'
     )
 }

@@ -3,11 +3,12 @@ import { test } from 'tap'
 import * as errors from '../lib/errors/index.ts'
 import * as main from '../lib/index.ts'
 
-test('the package exports the plugin, the memory store, what copies stores, the claims, and what the errors plugin exports', (t) => {
+test('the package exports the plugin, the memory store, what copies stores, the claims, the CORS headers, and what the errors plugin exports', (t) => {
   const names = (module: object) => Object.keys(module).filter((name) => name !== 'default')
   const own = [
     'BooleanClaim',
     'copyStore',
+    'getAllCORSHeaders',
     'memoryStore',
     'PrimitiveArrayClaim',
     'PrimitiveClaim',
@@ -31,6 +32,6 @@ test('every entry of the package exports what it is for, and nothing else', asyn
     './stores/lmdb': ['lmdbStore'],
     './stores/postgres': ['postgresSchema', 'postgresStore'],
     './stores/redis': ['redisStore'],
-    './testing': ['storeContract']
+    './testing': ['TestClock', 'injectAs', 'storeContract']
   })
 })

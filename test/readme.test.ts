@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import type { FastifyInstance } from 'fastify'
@@ -11,9 +12,10 @@ const examples = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => Str
 /** Runs an example as it stands, but for where the package is and for listening on a port. */
 async function run(t: Test, code: string | undefined): Promise<FastifyInstance> {
   const folder = '.build/readme'
-  const file = `${folder}/example-${examples.indexOf(String(code))}.js`
+  const file = `${folder}/example-${t.fullname.replaceAll(/\W+/g, '-')}.js`
   const runnable = String(code)
     .replaceAll("'fastify-supersession'", "'../lib/index.js'")
+    .replaceAll("'fastify-supersession/testing'", "'../lib/testing/index.js'")
     .replace(/^await app\.listen.*$/m, '')
   await mkdir(folder, { recursive: true })
   await writeFile(file, `${runnable}\nexport { app }\n`)
@@ -39,7 +41,45 @@ test('the example for production takes a secret and answers errors its own way',
   const app = await run(t, examples[1])
   app.get('/me', { preHandler: app.verifySession() }, async () => 'never')
   t.same((await app.inject('/me')).json(), { error_msg: 'unauthorised' })
-  t.equal(examples.length, 2, 'there are no examples that nobody runs')
+})
+
+test('the example across origins lets the website in', async (t) => {
+  const app = await run(t, examples[2])
+  const origin = 'https://example.com'
+  const reply = await app.inject({ url: '/nowhere', headers: { origin } })
+  t.equal(reply.headers['access-control-allow-origin'], origin)
+})
+
+test('the example of tests says what its comments say', async (t) => {
+  const app = await run(t, `${examples[3]}\nObject.assign(app, { plan, statusCode })`)
+  t.match(app, { plan: 'pro', statusCode: 401 })
+})
+
+test('the example of claims lets in whom it says', async (t) => {
+  const app = await run(t, examples[4])
+  app.post<{ Body: { userId: string } }>('/login', async (request, reply) => {
+    await app.sessions.create(request, reply, request.body)
+    return {}
+  })
+  const [ada, bob] = [new Client(app, 'header'), new Client(app, 'header')]
+  await ada.login('ada')
+  t.same((await ada.get('/admin')).json(), { roles: ['admin'] })
+  await bob.login('bob')
+  t.equal((await bob.get('/admin')).statusCode, 403)
+})
+
+test('the example of WebSockets closes a socket with its session', async (t) => {
+  const app = await run(t, examples[5])
+  await app.ready()
+  const { session, accessToken } = await app.sessions.issue({ userId: 'ada' })
+  const headers = { authorization: `Bearer ${accessToken}` }
+  await t.rejects(app.injectWS('/news'), /401/)
+  const socket = await app.injectWS('/news', { headers })
+  const closed = once(socket, 'close')
+  await app.sessions.revoke(session.handle)
+  const [code, reason] = await closed
+  t.same([code, String(reason)], [4401, 'UNAUTHORISED'])
+  t.equal(examples.length, 6, 'there are no examples that nobody runs')
 })
 
 test('the table of options names every option of the plugin, and no other', (t) => {

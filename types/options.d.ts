@@ -94,8 +94,10 @@ export interface SupersessionOptions extends Pick<ErrorsOptions, SharedErrorsOpt
   readonly recordAddress?: boolean
   /**
    * For how long after a refresh tabs and retries that present the same refresh token are given the
-   * same next one, and for how long after its confirmation stragglers are welcome. Bounds: 0 to 300
-   * seconds; 0 is the rule of SuperTokens, under which two tabs can look like a theft.
+   * same next one, and for how long after its confirmation stragglers are welcome; for half of it
+   * a confirmed refresh token is not exchanged again. Bounds: 0 to 300 seconds; 0 is the rule of
+   * SuperTokens, under which two tabs can look like a theft. Four times the slowest round trip is
+   * enough; `docs/rotation.md` says why.
    * @defaultValue '30s'
    */
   readonly refreshGracePeriod?: Duration

@@ -162,8 +162,30 @@ export interface Session {
   /** Ends all other sessions of this user. @returns Their handles. */
   revokeOthers(): Promise<string[]>
 
+  /**
+   * Closes a WebSocket when the session has ended: it was revoked, or it was not refreshed in time.
+   * The access token may expire meanwhile, since nobody can refresh on a socket.
+   *
+   * A session that this process ends closes its sockets at once. For all others the store is asked,
+   * now and then; while it fails, the socket stays open. The socket is closed as if its handler had
+   * thrown an {@link UnauthorisedError}: with 4401 and the reason `UNAUTHORISED`, unless the app's
+   * close codes or its handlers say otherwise.
+   *
+   * @param options.everySeconds - How often the store is asked, for each socket: from 0.001 seconds
+   * to a day. Default 10.
+   * @throws RangeError `everySeconds` is out of bounds.
+   */
+  attachSocket(socket: ClosableSocket, options?: { readonly everySeconds?: number }): void
+
   /** Ends the session and takes the tokens away from the client with this reply. */
   revoke(): Promise<void>
+}
+
+/** What is needed of a WebSocket, such as one of `@fastify/websocket`. */
+export interface ClosableSocket {
+  readonly readyState: number
+  close(code?: number, reason?: string): void
+  once(event: 'close', listener: () => void): unknown
 }
 
 /** What a new session starts with. */
@@ -346,7 +368,8 @@ export interface Sessions {
  * A hook for `onRequest`, `preParsing`, `preValidation` or `preHandler`.
  *
  * Sets the request's session, or passes on a {@link SessionError}. Lets OPTIONS, TRACE and unknown
- * routes through.
+ * routes through. On a POST to the path of the refresh route, which an app may have switched off to
+ * put its own there, the session is refreshed and not verified.
  */
 export interface VerifySessionHook {
   (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void

@@ -11,7 +11,7 @@ export interface RotationState {
   /** `H1` of the confirmed refresh token: the newest one that the client has shown to own. */
   readonly current: string
   /** The child that was last handed out for `current`: `null` before the first refresh. */
-  readonly successor: { readonly nonce: string; readonly mintedAt: number } | null
+  readonly successor: { readonly nonce: string; readonly handedOutAt: number } | null
   /** The refresh token before `current`, and the nonce of the child that it had then. */
   readonly previous: {
     readonly hash: string

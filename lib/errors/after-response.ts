@@ -1,5 +1,5 @@
 import { finished } from 'node:stream'
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { noteLate } from './late.ts'
 
 /** Work that nobody waits for. */
@@ -19,16 +19,17 @@ export function afterResponse(reply: FastifyReply, task: Task): void {
     tasks.push(task)
     return
   }
-  tasksOf.set(reply, [task])
-  finished(reply.raw, () => void runTasks(reply))
+  const first = [task]
+  tasksOf.set(reply, first)
+  finished(reply.raw, () => void runTasks(first, reply.request))
 }
 
-async function runTasks(reply: FastifyReply): Promise<void> {
-  for (const task of tasksOf.get(reply) ?? []) {
+async function runTasks(tasks: readonly Task[], request: FastifyRequest): Promise<void> {
+  for (const task of tasks) {
     try {
       await task()
     } catch (error) {
-      noteLate(error, 'background', reply.request)
+      noteLate(error, 'background', request)
     }
   }
 }

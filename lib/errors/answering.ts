@@ -9,7 +9,7 @@ import { logSafely } from './log.ts'
 import { noteOutcome } from './outcome.ts'
 import type { ExceptionTable } from './registry.ts'
 import { jsonType } from './renderers.ts'
-import { applyHeaders, cleanHeaders } from './reply-headers.ts'
+import { applyHeaders, cleanHeaders, type DropListener } from './reply-headers.ts'
 import { respond } from './respond.ts'
 import { tableFor } from './scope.ts'
 import { SessionError } from './session-errors.ts'
@@ -24,14 +24,14 @@ const noneUsed: ReadonlySet<ExceptionHandler> = new Set()
  * The way from one thrown value to one reply: understand it, prepare the reply, give handlers their
  * turns until one answers, each at most once.
  */
-export class Answering {
+export class Answering implements DropListener {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
   /** The first thing thrown in this request. */
   readonly original: unknown
   readonly #table: ExceptionTable
   #used: Set<ExceptionHandler> | undefined
-  readonly #startedNs = process.hrtime.bigint()
+  readonly #startedNs = isWatched() ? process.hrtime.bigint() : 0n
   #errors = 0
   /** Whose headers are on the reply already; cookies among them would be added twice. */
   #applied: Failure | undefined
@@ -63,7 +63,7 @@ export class Answering {
     const failure = this.understand(thrown)
     // A serialiser that the route set is applied even to strings.
     this.reply.serializer(null as never)
-    cleanHeaders(this.reply, this.#table.settings.stripHeaders, this.noteDropped)
+    cleanHeaders(this.reply, this.#table.settings.stripHeaders, this)
     this.#clearTokens(failure)
     this.attempt(failure)
   }
@@ -75,7 +75,7 @@ export class Answering {
       new Turn(this, entry, failure).take()
       return
     }
-    const answer = answerByDefault(failure, this.request)
+    const answer = answerByDefault(failure, this.request, this.#table.settings)
     if (answer instanceof ErrorReply) this.send(answer, failure, undefined)
     else void answer.then((page) => this.guard(() => this.send(page, failure, undefined)))
   }
@@ -83,7 +83,7 @@ export class Answering {
   /** What the next handler says, for the handler that asks. */
   ask(failure: Failure): HandlerResult {
     const entry = this.#next(failure)
-    if (entry === undefined) return answerByDefault(failure, this.request)
+    if (entry === undefined) return answerByDefault(failure, this.request, this.#table.settings)
     return new Turn(this, entry, failure).call()
   }
 
@@ -98,7 +98,7 @@ export class Answering {
 
   /** Sends a handler's answer and notes the outcome. */
   send(value: unknown, failure: Failure, entry: Entry | undefined): void {
-    respond(this.reply, value, this.noteDropped)
+    respond(this.reply, value, this)
     this.noteOutcome(failure, entry)
   }
 
@@ -120,7 +120,7 @@ export class Answering {
     } satisfies HandlerFailedMessage)
   }
 
-  readonly noteDropped = (header: string): void => {
+  headerDropped(header: string): void {
     this.request.log.warn({ header }, 'a header of an error reply is invalid and was dropped')
   }
 
@@ -133,7 +133,7 @@ export class Answering {
     const applies = entry === undefined || this.#table.settings.applyHeaders === 'always'
     if (headers !== undefined && applies && this.#applied !== failure) {
       this.#applied = failure
-      applyHeaders(this.reply, headers, this.noteDropped)
+      applyHeaders(this.reply, headers, this)
     }
     return entry
   }
@@ -153,4 +153,9 @@ export class Answering {
     reply.raw.statusCode = 500
     reply.type(jsonType).send('{"detail":"Internal Server Error"}')
   }
+}
+
+/** Only those who listen to the channels learn how long an answer took. */
+function isWatched(): boolean {
+  return channels.handled.hasSubscribers || channels.unhandled.hasSubscribers
 }

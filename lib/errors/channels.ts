@@ -1,4 +1,4 @@
-import { channel } from 'node:diagnostics_channel'
+import { type Channel, channel } from 'node:diagnostics_channel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ExceptionKey } from '../../types/errors.d.ts'
 
@@ -41,14 +41,16 @@ export interface SessionRejectedMessage {
   readonly request: FastifyRequest
 }
 
+type ChannelName = 'handled' | 'unhandled' | 'late' | 'handlerFailed' | 'sessionRejected'
+
 /**
  * The channels of `node:diagnostics_channel` that errors are published on. Messages are only made
  * where somebody listens.
  */
-export const channels = {
+export const channels: Readonly<Record<ChannelName, Channel>> = {
   handled: channel('fastify-supersession:exception:handled'),
   unhandled: channel('fastify-supersession:exception:unhandled'),
   late: channel('fastify-supersession:exception:late'),
   handlerFailed: channel('fastify-supersession:exception:handler-failed'),
   sessionRejected: channel('fastify-supersession:session:rejected')
-} as const
+}

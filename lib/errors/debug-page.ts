@@ -68,7 +68,7 @@ pre { margin: .4rem 0; overflow-x: auto } mark { background: #ffe3e3; display: b
 `
 
 function page(errors: readonly ParsedError[]): string {
-  const title = escapeHTML(errors[0]?.name ?? 'Error')
+  const title = escapeHTML(errors.map(({ name }) => name).join(', '))
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>${title}</title><style>${style}</style></head>
 <body>${errors.map(section).join('\n')}</body></html>`

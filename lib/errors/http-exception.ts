@@ -15,10 +15,8 @@ export class HTTPException<S extends number = number, D = unknown> extends Error
 
   readonly statusCode: S
   readonly code: string | undefined
-  /** Any value; what JSON cannot hold is approximated. Not enumerable, so that logs pass it over. */
-  declare readonly detail: D | string
-  /** A frozen copy with lower-case names. Not enumerable. */
-  declare readonly headers: HeaderBag | undefined
+  readonly #detail: D | string
+  readonly #headers: HeaderBag | undefined
 
   /**
    * @param statusCode - An integer from 200 to 599.
@@ -35,8 +33,18 @@ export class HTTPException<S extends number = number, D = unknown> extends Error
     this.name = new.target.name
     this.statusCode = statusCode
     this.code = init?.code
-    Object.defineProperty(this, 'detail', { value: shown })
-    Object.defineProperty(this, 'headers', { value: init?.headers && frozenCopy(init.headers) })
+    this.#detail = shown
+    this.#headers = init?.headers && frozenCopy(init.headers)
+  }
+
+  /** Any value; what JSON cannot hold is approximated. No own property, so that logs pass it over. */
+  get detail(): D | string {
+    return this.#detail
+  }
+
+  /** A frozen copy with lower-case names. */
+  get headers(): HeaderBag | undefined {
+    return this.#headers
   }
 
   /** True for an exception of any copy of this package. */

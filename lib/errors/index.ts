@@ -56,7 +56,13 @@ export {
 } from './openapi/error-responses.ts'
 export { recordUnhandled } from './record-unhandled.ts'
 export { ExceptionRegistryError } from './registry-error.ts'
-export { renderDetail, renderFastify, renderProblem } from './renderers.ts'
+export {
+  type ProblemOptions,
+  problemRenderer,
+  renderDetail,
+  renderFastify,
+  renderProblem
+} from './renderers.ts'
 export { safeHook } from './safe-hook.ts'
 export { clientErrorHandler, frameworkErrorsHandler } from './server-errors.ts'
 export {

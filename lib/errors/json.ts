@@ -9,8 +9,16 @@ export type OnUnserializable = () => void
  * read `"[Unserializable]"`.
  */
 export function stringifyJson(value: unknown, onUnserializable: OnUnserializable = ignore): string {
-  if (typeof value === 'string') return JSON.stringify(value)
   return JSON.stringify(jsonable(value, [], onUnserializable)) ?? 'null'
+}
+
+/** JSON of a value that is most likely plain: at full speed, and with all care if that fails. */
+export function stringifyPlain(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return stringifyJson(value)
+  }
 }
 
 function ignore(): void {}

@@ -9,7 +9,7 @@ import { scopeOf } from './scope.ts'
  * ends up in the same place. The URL is not repeated to the client.
  */
 export function notFoundHandler(request: FastifyRequest, reply: FastifyReply): void {
-  const methods = scopeOf(request.server)?.layer.routes?.methodsOf(request.raw.url ?? '/') ?? []
+  const methods = scopeOf(request.server)?.layer.routes?.methodsOf(request.url) ?? []
   // A route that calls reply.callNotFound() has the method: what is missing is something else.
   if (methods.length === 0 || methods.includes(request.method)) {
     reply.send(new HTTPException(404))

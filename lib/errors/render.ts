@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import type { ValidationIssue } from '../../types/errors.d.ts'
 import { ErrorReply } from './error-reply.ts'
-import { stringifyJson } from './json.ts'
+import { stringifyJson, stringifyPlain } from './json.ts'
 import { reasonPhrase } from './reason-phrase.ts'
 import { jsonType, renderDetail } from './renderers.ts'
 import type { ErrorSettings } from './settings.ts'
@@ -31,8 +31,7 @@ export function renderReply(
   { render, exposeCode }: ErrorSettings
 ): ErrorReply {
   const isPlain = render === renderDetail && !exposeCode
-  const plainBody =
-    isPlain && detail === undefined && !issues ? phraseBodies.get(status) : undefined
+  const plainBody = isPlain ? plainBodyOf(status, detail, issues) : undefined
   if (plainBody !== undefined) return new ErrorReply(status, plainBody, { type: jsonType })
   const input = {
     status,
@@ -53,4 +52,16 @@ export function renderReply(
   const { type = jsonType, body } = rendered
   const isRaw = typeof body === 'string' || Buffer.isBuffer(body)
   return new ErrorReply(status, isRaw ? body : stringifyJson(body, onUnserializable), { type })
+}
+
+/** The body of the detail renderer for details that need no care, which are nearly all. */
+function plainBodyOf(
+  status: number,
+  detail: unknown,
+  issues: Renderable['issues']
+): string | undefined {
+  // Issues are made here, of strings and numbers; what a full echo may hold besides is the input.
+  if (issues !== undefined) return `{"detail":${stringifyPlain(issues)}}`
+  if (detail === undefined) return phraseBodies.get(status)
+  return typeof detail === 'string' ? `{"detail":${JSON.stringify(detail)}}` : undefined
 }

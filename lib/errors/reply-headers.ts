@@ -34,20 +34,26 @@ const reserved: ReadonlySet<string> = new Set([
 
 export type StripHeaders = 'representation' | 'all' | 'none' | ReadonlySet<string>
 
-/** Receives the name of a header that could not be sent. */
-export type OnDropped = (name: string) => void
+/** Is told the names of headers that could not be sent. */
+export interface DropListener {
+  headerDropped(name: string): void
+}
 
 /**
  * Removes from the reply what must not go out with an error body, and what could not go out at all:
  * with one invalid value Node refuses the whole head, and Fastify then resends it without any header.
  */
-export function cleanHeaders(reply: FastifyReply, strip: StripHeaders, onDropped: OnDropped): void {
+export function cleanHeaders(
+  reply: FastifyReply,
+  strip: StripHeaders,
+  listener: DropListener
+): void {
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (isStripped(name, strip)) {
       removeHeader(reply, name)
     } else if (!isValid(name, value)) {
       removeHeader(reply, name)
-      onDropped(name)
+      listener.headerDropped(name)
     } else if (name === 'set-cookie' && Array.isArray(value)) {
       removeHeader(reply, name)
       reply.header(name, lastOfEachCookie(value))
@@ -56,11 +62,15 @@ export function cleanHeaders(reply: FastifyReply, strip: StripHeaders, onDropped
 }
 
 /** Sets an error's headers; cookies are added, others replaced. */
-export function applyHeaders(reply: FastifyReply, headers: HeaderBag, onDropped: OnDropped): void {
+export function applyHeaders(
+  reply: FastifyReply,
+  headers: HeaderBag,
+  listener: DropListener
+): void {
   for (const [rawName, value] of Object.entries(headers)) {
     const name = rawName.toLowerCase()
     if (value === undefined || value === null) continue
-    if (reserved.has(name) || !isValid(name, value)) onDropped(name)
+    if (reserved.has(name) || !isValid(name, value)) listener.headerDropped(name)
     else reply.header(name, typeof value === 'number' ? String(value) : value)
   }
 }

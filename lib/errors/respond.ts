@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify'
 import { ErrorReply } from './error-reply.ts'
 import { stringifyJson } from './json.ts'
 import { jsonType } from './renderers.ts'
-import { applyHeaders, type OnDropped } from './reply-headers.ts'
+import { applyHeaders, type DropListener } from './reply-headers.ts'
 
 /** Statuses whose replies end after the head (RFC 9110 15.3.5, 15.3.6, 15.4.5). */
 const bodyless: ReadonlySet<number> = new Set([204, 205, 304])
@@ -13,14 +13,14 @@ const bodyless: ReadonlySet<number> = new Set([204, 205, 304])
  * Objects become strings here and not in Fastify: a route's response schema for the status, its
  * `preSerialization` hooks or a serialiser left on the reply would reshape an error or break it.
  */
-export function respond(reply: FastifyReply, value: unknown, onDropped: OnDropped): void {
+export function respond(reply: FastifyReply, value: unknown, listener: DropListener): void {
   if (!(value instanceof ErrorReply)) {
     sendBody(reply, value, undefined)
     return
   }
   const { status, headers, body, type } = value
   reply.raw.statusCode = status
-  if (headers !== undefined) applyHeaders(reply, headers, onDropped)
+  if (headers !== undefined) applyHeaders(reply, headers, listener)
   sendBody(reply, body, type)
 }
 

@@ -1,4 +1,5 @@
 import type { ClaimValidationError, TokenTheftPayload } from '../../types/errors.d.ts'
+import { resumeStacks, suspendStacks } from './stackless.ts'
 
 export type { ClaimValidationError, TokenTheftPayload } from '../../types/errors.d.ts'
 
@@ -30,7 +31,10 @@ export abstract class SessionError<T extends string = string, P = unknown> exten
     message: string,
     { payload, clearTokens, cause }: { payload: P; clearTokens: boolean; cause?: unknown }
   ) {
+    // Every expired access token is one of these; a stack is most of what an error costs.
+    const limit = suspendStacks()
     super(message, cause === undefined ? undefined : { cause })
+    resumeStacks(limit)
     this.name = new.target.name
     this.type = type
     this.clearTokens = clearTokens

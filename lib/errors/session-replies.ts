@@ -46,20 +46,32 @@ const challenges: Readonly<Record<string, (scheme: string) => string>> = {
   TOKEN_THEFT_DETECTED: (scheme) => scheme
 }
 
-/** The texts front ends know. An error's own message is for the log, except where it is named here. */
-const messages: Readonly<Record<string, (error: SessionError) => string>> = {
-  UNAUTHORISED: () => 'unauthorised',
-  TRY_REFRESH_TOKEN: () => 'try refresh token',
-  TOKEN_THEFT_DETECTED: () => 'token theft detected',
-  INVALID_CLAIMS: () => 'invalid claim',
-  CLEAR_DUPLICATE_SESSION_COOKIES: ({ message }) => message,
-  BAD_INPUT_ERROR: ({ message }) => message,
-  PLUGIN_ERROR: ({ message }) => message
+/** The texts front ends know. An error's own message is for the log. */
+const texts: Readonly<Record<string, string>> = {
+  UNAUTHORISED: 'unauthorised',
+  TRY_REFRESH_TOKEN: 'try refresh token',
+  TOKEN_THEFT_DETECTED: 'token theft detected',
+  INVALID_CLAIMS: 'invalid claim'
 }
 
+/** Errors whose message is meant for the client. */
+const speaking: ReadonlySet<string> = new Set([
+  'CLEAR_DUPLICATE_SESSION_COOKIES',
+  'BAD_INPUT_ERROR',
+  'PLUGIN_ERROR'
+])
+
+/** The bodies that nearly all requests without a good session get, made once. */
+export const constantBodies: ReadonlyMap<string, string> = new Map(
+  ['UNAUTHORISED', 'TRY_REFRESH_TOKEN', 'TOKEN_THEFT_DETECTED'].map((type) => [
+    type,
+    JSON.stringify({ message: texts[type] })
+  ])
+)
+
 /** The body in the front end's protocol, which no renderer changes by default. */
-export function sessionBody(error: SessionError): Record<string, unknown> {
-  const message = messages[error.type]?.(error) ?? 'Unknown error'
-  if (error.type !== 'INVALID_CLAIMS') return { message }
-  return { message, claimValidationErrors: error.payload }
+export function sessionBody({ type, message, payload }: SessionError): Record<string, unknown> {
+  const text = speaking.has(type) ? message : (texts[type] ?? 'Unknown error')
+  if (type !== 'INVALID_CLAIMS') return { message: text }
+  return { message: text, claimValidationErrors: payload }
 }

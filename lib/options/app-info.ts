@@ -13,6 +13,8 @@ export interface ResolvedAppInfo {
   readonly publicBasePath: string
   /** The same without what a gateway and the scope's prefix stand for. */
   readonly routeBasePath: string
+  /** Path of the refresh route as requests arrive here. */
+  readonly refreshPath: string
   /** `iss` of access tokens. */
   readonly issuer: string
   readonly websiteOrigin: string | ((request: FastifyRequest) => string)
@@ -36,11 +38,13 @@ export function resolveAppInfo(appInfo: unknown, prefix: string): ResolvedAppInf
   const apiDomain = parseOrigin(info.apiDomain, 'appInfo.apiDomain')
   const routeBasePath = parsePath(info.apiBasePath, 'appInfo.apiBasePath')
   const gatewayPath = parsePath(info.apiGatewayPath, 'appInfo.apiGatewayPath')
-  const publicBasePath = gatewayPath + parsePath(prefix, 'prefix') + routeBasePath
+  const servedBasePath = parsePath(prefix, 'prefix') + routeBasePath
+  const publicBasePath = gatewayPath + servedBasePath
   return {
     apiDomain,
     publicBasePath,
     routeBasePath,
+    refreshPath: `${servedBasePath}/session/refresh`,
     issuer: apiDomain + publicBasePath,
     websiteOrigin: websiteOriginOf(info, apiDomain)
   }

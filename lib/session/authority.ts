@@ -8,7 +8,7 @@ import type {
 } from '../../types/session.d.ts'
 import type { Awaitable } from '../../types/store.d.ts'
 
-/** What a refresh hands out. */
+/** What a new session hands out. */
 export type FreshTokens = IssuedTokens & {
   readonly refreshToken: NonNullable<IssuedTokens['refreshToken']>
 }
@@ -20,7 +20,8 @@ export type ConfirmResult =
   | { readonly status: 'TRY_REFRESH_TOKEN' }
 
 export type RefreshResult =
-  | { readonly status: 'OK'; readonly tokens: FreshTokens }
+  /** Without a refresh token where the client is to keep the one it has. */
+  | { readonly status: 'OK'; readonly tokens: IssuedTokens }
   | { readonly status: 'UNAUTHORISED'; readonly reason: string }
   | { readonly status: 'TOKEN_THEFT_DETECTED'; readonly handle: string; readonly userId: string }
 

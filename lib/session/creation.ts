@@ -55,7 +55,8 @@ export class Creation {
 
   async alone(input: NewSession & { readonly disableAntiCsrf?: boolean }): Promise<SessionTokens> {
     const withAntiCsrf = this.#settings.antiCsrf === 'VIA_TOKEN' && input.disableAntiCsrf !== true
-    return toSessionTokens(this.#context, await this.#create(input, withAntiCsrf, {}))
+    const { accessToken, refreshToken } = await this.#create(input, withAntiCsrf, {})
+    return toSessionTokens(this.#context, accessToken, refreshToken.text)
   }
 
   async #create(

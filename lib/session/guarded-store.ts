@@ -5,9 +5,12 @@ import { isPromise } from './awaitable.ts'
 /** A store whose failures are 503s: it says nothing about the session, so nobody is logged out. */
 export class GuardedStore implements SessionStore {
   readonly #store: SessionStore
+  readonly #onDelete: (handles: readonly string[]) => void
 
-  constructor(store: SessionStore) {
+  /** @param onDelete - Is told of sessions that were there and are deleted now. */
+  constructor(store: SessionStore, onDelete: (handles: readonly string[]) => void) {
     this.#store = store
+    this.#onDelete = onDelete
   }
 
   insert(record: SessionRecord): Awaitable<void> {
@@ -22,8 +25,10 @@ export class GuardedStore implements SessionStore {
     return guard(() => this.#store.replace(record, expectedRevision))
   }
 
-  delete(handles: readonly string[]): Awaitable<string[]> {
-    return guard(() => this.#store.delete(handles))
+  async delete(handles: readonly string[]): Promise<string[]> {
+    const deleted = await guard(() => this.#store.delete(handles))
+    this.#onDelete(deleted)
+    return deleted
   }
 
   listByUser(userId: string, nowMs: number): Awaitable<string[]> {

@@ -1,14 +1,19 @@
 import type { FastifyReply } from 'fastify'
-import type { Session, SessionTokens, TransferMethod } from '../../types/session.d.ts'
+import type {
+  AccessToken,
+  IssuedTokens,
+  Session,
+  SessionTokens,
+  TransferMethod
+} from '../../types/session.d.ts'
 import { encodeFrontToken } from '../tokens/front-token.ts'
-import type { FreshTokens } from './authority.ts'
 import { type SessionContext, VerifiedSession } from './session.ts'
 
 /** Puts new tokens on a reply, and answers their session. */
 export function issueTo(
   reply: FastifyReply,
   context: SessionContext,
-  tokens: FreshTokens,
+  tokens: IssuedTokens,
   method: TransferMethod
 ): Session {
   const session = new VerifiedSession(context, tokens.accessToken, method, reply)
@@ -19,10 +24,11 @@ export function issueTo(
 /** New tokens, and their session, for an app that moves them by itself. */
 export function toSessionTokens(
   context: SessionContext,
-  { accessToken, refreshToken }: FreshTokens
+  accessToken: AccessToken,
+  refreshToken: string
 ): SessionTokens {
   const session = new VerifiedSession(context, accessToken, 'header', null)
-  return { ...describeTokens(session), refreshToken: refreshToken.text }
+  return { ...describeTokens(session), refreshToken }
 }
 
 /** The tokens of a session as it stands. */

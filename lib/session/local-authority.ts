@@ -211,7 +211,10 @@ export class LocalAuthority implements Authority {
       await this.#store.delete([record.handle])
       return { status: 'TOKEN_THEFT_DETECTED', handle: record.handle, userId: record.userId }
     }
-    const tokens = await this.#issueTokens(record, issueChild(decision.child), nowMs)
+    const tokens =
+      decision.outcome === 'kept'
+        ? { accessToken: await this.#issueAccessToken(record, presented, nowMs) }
+        : await this.#issueTokens(record, issueChild(decision.child), nowMs)
     return { status: 'OK', tokens }
   }
 
@@ -239,14 +242,16 @@ export class LocalAuthority implements Authority {
     refreshToken: RefreshToken,
     nowMs: number
   ): Promise<FreshTokens> {
-    const { accessTokenValidityMs, accessTokenValidityJitter } = this.#settings
-    const cutOff = accessTokenValidityJitter * (randomInt(JITTER_STEPS) / JITTER_STEPS)
-    const accessToken = await this.#mint(record, refreshToken, {
-      nowMs,
-      expiresAt: Math.floor((nowMs + accessTokenValidityMs * (1 - cutOff)) / 1000)
-    })
+    const accessToken = await this.#issueAccessToken(record, refreshToken, nowMs)
     const expiresAt = this.#endOf(nowMs, record.createdAt)
     return { accessToken, refreshToken: { text: refreshToken.text, expiresAt } }
+  }
+
+  #issueAccessToken(record: SessionRecord, lineage: Lineage, nowMs: number): Promise<AccessToken> {
+    const { accessTokenValidityMs, accessTokenValidityJitter } = this.#settings
+    const cutOff = accessTokenValidityJitter * (randomInt(JITTER_STEPS) / JITTER_STEPS)
+    const expiresAt = Math.floor((nowMs + accessTokenValidityMs * (1 - cutOff)) / 1000)
+    return this.#mint(record, lineage, { nowMs, expiresAt })
   }
 
   /** The same token with the stored claims, confirmed and with its whole life before it. */
@@ -338,7 +343,7 @@ function tenantOf(handle: string): string {
 }
 
 function lastRefreshOf({ createdAt, rotation: { successor, previous } }: SessionRecord): number {
-  return Math.max(createdAt, successor?.mintedAt ?? 0, previous?.confirmedAt ?? 0)
+  return Math.max(createdAt, successor?.handedOutAt ?? 0, previous?.confirmedAt ?? 0)
 }
 
 function unauthorised(reason: string): RefreshResult {

@@ -22,7 +22,8 @@ export function checkNewSession(input: NewSession): Required<NewSession> {
   }
 }
 
-function objectOrEmpty(name: string, value: JsonObject | undefined | null): JsonObject {
+/** @throws TypeError It is something else than an object. */
+export function objectOrEmpty(name: string, value: JsonObject | undefined | null): JsonObject {
   if (value === undefined || value === null) return {}
   if (typeof value !== 'object' || Array.isArray(value))
     throw new TypeError(`${name} must be an object`)

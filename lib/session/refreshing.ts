@@ -1,6 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AntiCsrfMode } from '../../types/options.d.ts'
-import type { Session, SessionTokens, TokenType, TransferMethod } from '../../types/session.d.ts'
+import type {
+  IssuedTokens,
+  Session,
+  SessionTokens,
+  TokenType,
+  TransferMethod
+} from '../../types/session.d.ts'
 import type { ReceivedCookies } from '../../types/transport.d.ts'
 import { HTTPException } from '../errors/http-exception.ts'
 import {
@@ -8,7 +14,7 @@ import {
   TokenTheftDetectedError,
   UnauthorisedError
 } from '../errors/session-errors.ts'
-import type { FreshTokens, RefreshInput } from './authority.ts'
+import type { RefreshInput } from './authority.ts'
 import { issueTo, otherThan, toSessionTokens } from './issuing.ts'
 import type { SessionContext } from './session.ts'
 
@@ -55,7 +61,9 @@ export class Refreshing {
     const withAntiCsrf = this.#settings.antiCsrf === 'VIA_TOKEN' && options.disableAntiCsrf !== true
     const { antiCsrfToken } = options
     const tokens = await this.#exchange({ refreshToken, withAntiCsrf, antiCsrfToken })
-    return toSessionTokens(this.#context, tokens)
+    // An app that stores whatever it gets has something to store, whether or not it is new.
+    const kept = tokens.refreshToken?.text ?? refreshToken
+    return toSessionTokens(this.#context, tokens.accessToken, kept)
   }
 
   /** Which refresh token of the request counts: the header's before the cookie's. */
@@ -96,7 +104,7 @@ export class Refreshing {
     throw new ClearDuplicateSessionCookiesError()
   }
 
-  async #exchange(input: RefreshInput): Promise<FreshTokens> {
+  async #exchange(input: RefreshInput): Promise<IssuedTokens> {
     const result = await this.#context.authority.refresh(input)
     switch (result.status) {
       case 'OK':

@@ -8,7 +8,7 @@ export interface PresentedToken {
 
 export interface RotationContext {
   readonly nowMs: number
-  /** W: how long one child answers for all, and how long stragglers are welcome. 0: legacy rule. */
+  /** W: how long a child answers for all, and stragglers are welcome. 0: the legacy rule. */
   readonly graceMs: number
   /** For a child that has to be new. */
   readonly freshNonce: string
@@ -24,11 +24,18 @@ export interface Child {
 
 export type RotationStep =
   | {
+      /** Exchanged: hand out `child` and an access token. */
       readonly outcome: 'child'
       readonly child: Child
       /** The state to write, or `null` where nothing changed. */
       readonly next: RotationState | null
       /** Whether the presented token became `current`, which moves the session's end. */
+      readonly confirmed: boolean
+    }
+  | {
+      /** Good, but confirmed too recently: hand out an access token alone, of the same lineage. */
+      readonly outcome: 'kept'
+      readonly next: RotationState | null
       readonly confirmed: boolean
     }
   | { readonly outcome: 'theft' }
@@ -37,6 +44,17 @@ export type ConfirmationStep =
   | { readonly outcome: 'confirmed'; readonly next: RotationState }
   | { readonly outcome: 'current' }
   | { readonly outcome: 'stale' }
+
+/**
+ * Share of W after which handing out the same child again dates it anew. Until its last copy has
+ * long arrived there is no other child, and still a storm of refreshes writes only now and then.
+ */
+const REDATING_SHARE = 1 / 4
+/**
+ * Share of W for which a confirmed token is not exchanged: until every reply that carries it has
+ * arrived. A reply that came after the next exchange would put the older token into the jar.
+ */
+const SETTLING_SHARE = 1 / 2
 
 /** The state of a session that was just created with this refresh token. */
 export function startRotation(hash: string): RotationState {
@@ -57,20 +75,18 @@ export function rotate(
   presented: PresentedToken,
   context: RotationContext
 ): RotationStep {
-  if (presented.hash === state.current) return handOutChild(state, presented, context, false)
+  if (presented.hash === state.current) return exchange(state, presented, context)
 
   if (presented.parentHash === state.current) {
     const next = confirm(state, presented.hash, context.nowMs)
-    return handOutChild(next, presented, context, true)
+    return isRecent(state.successor?.handedOutAt, context.graceMs, context.nowMs)
+      ? { outcome: 'kept', next, confirmed: true }
+      : handOutNewChild(next, presented, context, true)
   }
 
   if (isStraggler(state, presented, context)) {
-    return {
-      outcome: 'child',
-      child: rejoin(state, presented, context),
-      next: null,
-      confirmed: false
-    }
+    const child = rejoin(state, presented, context)
+    return { outcome: 'child', child, next: null, confirmed: false }
   }
 
   // RFC 9700 section 4.14.2: a token that was rotated away came back, so two parties hold the
@@ -89,22 +105,34 @@ export function confirmByUse(
   return { outcome: used.hash === state.current ? 'current' : 'stale' }
 }
 
-/** A child of `current`: for `graceMs` the same one, so that tabs and retries converge. */
-function handOutChild(
+/** A child of `current`: while it is recent the same one, so that tabs and retries converge. */
+function exchange(
+  state: RotationState,
+  presented: PresentedToken,
+  context: RotationContext
+): RotationStep {
+  const { nowMs, graceMs } = context
+  const { successor, previous } = state
+  if (successor !== null && isRecent(successor.handedOutAt, graceMs, nowMs)) {
+    const isDated = isRecent(successor.handedOutAt, graceMs * REDATING_SHARE, nowMs)
+    const next = isDated ? null : { ...state, successor: { ...successor, handedOutAt: nowMs } }
+    const child = { nonce: successor.nonce, parentHash: presented.hash }
+    return { outcome: 'child', child, next, confirmed: false }
+  }
+  if (isRecent(previous?.confirmedAt, graceMs * SETTLING_SHARE, nowMs))
+    return { outcome: 'kept', next: null, confirmed: false }
+  return handOutNewChild(state, presented, context, false)
+}
+
+function handOutNewChild(
   state: RotationState,
   presented: PresentedToken,
   { nowMs, graceMs, freshNonce }: RotationContext,
   confirmed: boolean
 ): RotationStep {
-  const parentHash = presented.hash
-  const { successor } = state
-  if (successor !== null && isWithin(graceMs, successor.mintedAt, nowMs)) {
-    const child = { nonce: successor.nonce, parentHash }
-    return { outcome: 'child', child, next: confirmed ? state : null, confirmed }
-  }
-  const child = { nonce: freshNonce, parentHash }
+  const child = { nonce: freshNonce, parentHash: presented.hash }
   // Without a grace period nobody asks for the same child again, and there is nothing to remember.
-  const remembered = graceMs > 0 ? { nonce: freshNonce, mintedAt: nowMs } : null
+  const remembered = graceMs > 0 ? { nonce: freshNonce, handedOutAt: nowMs } : null
   const next = remembered === null && !confirmed ? null : { ...state, successor: remembered }
   return { outcome: 'child', child, next, confirmed }
 }
@@ -127,7 +155,7 @@ function isStraggler(
 ): boolean {
   return (
     previous !== null &&
-    isWithin(graceMs, previous.confirmedAt, nowMs) &&
+    isRecent(previous.confirmedAt, graceMs, nowMs) &&
     (presented.hash === previous.hash || presented.parentHash === previous.hash)
   )
 }
@@ -145,7 +173,7 @@ function rejoin(
   return { nonce: current, parentHash: current }
 }
 
-/** A clock that was set back, or another process's that is behind, counts as within. */
-function isWithin(spanMs: number, sinceMs: number, nowMs: number): boolean {
-  return nowMs - sinceMs < spanMs
+/** A clock that was set back, or another process's that is behind, makes anything recent. */
+function isRecent(markMs: number | undefined, spanMs: number, nowMs: number): boolean {
+  return markMs !== undefined && spanMs > 0 && nowMs - markMs < spanMs
 }

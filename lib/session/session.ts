@@ -3,6 +3,7 @@ import type { Claim, ClaimValidator } from '../../types/claims.d.ts'
 import type {
   AccessToken,
   AccessTokenPayload,
+  ClosableSocket,
   DeviceSession,
   IssuedTokens,
   JsonObject,
@@ -13,9 +14,16 @@ import type {
 } from '../../types/session.d.ts'
 import type { TokenTransport } from '../../types/transport.d.ts'
 import { InvalidClaimsError, UnauthorisedError } from '../errors/session-errors.ts'
+import { webSocketErrorHandler } from '../errors/websocket/socket-errors.ts'
 import type { Authority } from './authority.ts'
 import { claimSubject } from './claims/subject.ts'
 import { validateClaims } from './claims/validate-claims.ts'
+import type { SessionSockets } from './session-sockets.ts'
+
+/** As the errors plugin closes a socket whose session is refused, where there is a request. */
+const UNAUTHORISED_CLOSE_CODE = 4401
+const MIN_CHECK_SECONDS = 0.001
+const MAX_CHECK_SECONDS = 86_400
 
 /** What sessions of one registration share. */
 export interface SessionContext {
@@ -23,6 +31,7 @@ export interface SessionContext {
   readonly transport: TokenTransport
   readonly globalClaimValidators: readonly ClaimValidator[]
   readonly clock: () => number
+  readonly sockets: SessionSockets
   /** `app.sessions`, the app's overrides included. */
   readonly sessions: Sessions
 }
@@ -118,6 +127,29 @@ export class VerifiedSession implements Session {
     const { sessions } = this.#context
     const handles = await sessions.list(this.userId)
     return sessions.revokeMany(handles.filter((handle) => handle !== this.handle))
+  }
+
+  attachSocket(
+    socket: ClosableSocket,
+    { everySeconds = 10 }: { readonly everySeconds?: number } = {}
+  ): void {
+    // A timer takes NaN, and what is longer than 24 days, for a millisecond.
+    if (!(everySeconds >= MIN_CHECK_SECONDS && everySeconds <= MAX_CHECK_SECONDS))
+      throw new RangeError(`everySeconds must be from ${MIN_CHECK_SECONDS} to ${MAX_CHECK_SECONDS}`)
+    const { sessions, sockets } = this.#context
+    const request = this.#reply?.request
+    sockets.hold({
+      handle: this.handle,
+      socket,
+      checkEveryMs: everySeconds * 1000,
+      isSessionAlive: async () => (await sessions.info(this.handle)) !== null,
+      end: () => {
+        const error = new UnauthorisedError()
+        if (request === undefined) socket.close(UNAUTHORISED_CLOSE_CODE, error.type)
+        else webSocketErrorHandler(error, socket, request)
+      },
+      onFailure: (err) => request?.log.error({ err }, 'the session of a socket was not checked')
+    })
   }
 
   async revoke(): Promise<void> {

@@ -17,6 +17,7 @@ import { StoredClaims } from './claims/stored-claims.ts'
 import { Creation, type CreationSettings } from './creation.ts'
 import { discoveryOf } from './discovery.ts'
 import { describeTokens } from './issuing.ts'
+import { objectOrEmpty } from './new-session.ts'
 import { mergeClaims } from './payload.ts'
 import { Refreshing, type RefreshingSettings } from './refreshing.ts'
 import type { SessionContext } from './session.ts'
@@ -140,8 +141,8 @@ export class AppSessions implements Sessions {
     return this.#authority.info(handle)
   }
 
-  updateData(handle: string, data: JsonObject): Promise<boolean> {
-    return this.#authority.updateData(handle, data)
+  async updateData(handle: string, data: JsonObject): Promise<boolean> {
+    return this.#authority.updateData(handle, objectOrEmpty('sessionData', data))
   }
 
   mergePayload(handle: string, update: JsonObject): Promise<boolean> {

@@ -5,6 +5,7 @@ import type {
   VerifySessionHook,
   VerifySessionOptions
 } from '../../types/session.d.ts'
+import type { Awaitable } from '../../types/store.d.ts'
 import { markSessionHook } from '../errors/openapi/session-hook.ts'
 import { OptionsError } from '../options/options-error.ts'
 import { isPromise } from './awaitable.ts'
@@ -18,6 +19,14 @@ const NAMES: ReadonlySet<string> = new Set([
 
 type Done = (error?: Error) => void
 
+/** What the hooks of one registration share. */
+export interface VerifySessionSettings {
+  /** The request's property that takes the session. */
+  readonly property: string
+  /** Path of the refresh route, where a session is one that was just refreshed. */
+  readonly refreshPath: string
+}
+
 /**
  * Builds the hook of `app.verifySession()`.
  *
@@ -28,9 +37,10 @@ type Done = (error?: Error) => void
  */
 export function verifySessionHook(
   sessions: Sessions,
-  property: string,
+  settings: VerifySessionSettings,
   options: VerifySessionOptions = {}
 ): VerifySessionHook {
+  const { property } = settings
   for (const name of Object.keys(options)) {
     if (!NAMES.has(name))
       throw new OptionsError(`verifySession.${name}`, `one of ${[...NAMES].join(', ')}`)
@@ -46,9 +56,9 @@ export function verifySessionHook(
     const done = (doneAfterPayload ?? payloadOrDone) as Done
     // A route that does not exist is 404 for everybody; a preflight carries no credentials.
     if (request.is404 || request.method === 'OPTIONS' || request.method === 'TRACE') return done()
-    let session: ReturnType<Sessions['get']>
+    let session: Awaitable<Session | null>
     try {
-      session = sessions.get(request, reply, options)
+      session = sessionOf(sessions, settings, request, reply, options)
     } catch (error) {
       return done(error as Error)
     }
@@ -66,14 +76,32 @@ export function verifySessionHook(
 /** Verifies by hand: what `request.verifySession()` does. */
 export async function verifySessionOf(
   sessions: Sessions,
-  property: string,
+  settings: VerifySessionSettings,
   request: FastifyRequest,
   reply: FastifyReply,
   options: VerifySessionOptions
 ): Promise<Session | null> {
-  const session: Session | null = await sessions.get(request, reply, options)
-  setProperty(request, property, session)
+  const session = await sessionOf(sessions, settings, request, reply, options)
+  setProperty(request, settings.property, session)
   return session
+}
+
+function sessionOf(
+  sessions: Sessions,
+  { refreshPath }: VerifySessionSettings,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: VerifySessionOptions
+): Awaitable<Session | null> {
+  // Where an app switched our refresh route off, to have one of its own with this hook.
+  if (request.method === 'POST' && isAt(request.url, refreshPath))
+    return sessions.refresh(request, reply)
+  return sessions.get(request, reply, options)
+}
+
+/** Whether a URL is of this path, with or without a slash or a query behind it. */
+function isAt(url: string, path: string): boolean {
+  return url.startsWith(path) && /^\/?(?:\?|$)/.test(url.slice(path.length))
 }
 
 function assign(

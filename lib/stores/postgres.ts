@@ -162,14 +162,15 @@ class StatementStore implements PostgresStore {
   close(): void {}
 
   /** A statement is a transaction of its own, so one that was rolled back can be sent again. */
-  async #query(text: string, values: unknown[], attempt = 1): Promise<PostgresResult> {
-    try {
-      return await this.#client.query(text, values)
-    } catch (error) {
-      const { code } = error as { code?: unknown }
-      if (!RETRIED_CODES.has(code) || attempt === MAX_ATTEMPTS) throw error
-      return this.#query(text, values, attempt + 1)
+  async #query(text: string, values: unknown[]): Promise<PostgresResult> {
+    for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt++) {
+      try {
+        return await this.#client.query(text, values)
+      } catch (error) {
+        if (!RETRIED_CODES.has((error as { code?: unknown }).code)) throw error
+      }
     }
+    return this.#client.query(text, values)
   }
 }
 

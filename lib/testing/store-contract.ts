@@ -465,7 +465,7 @@ function newRecord(members: Partial<SessionRecord> = {}): SessionRecord {
 
 function rotations(): SessionRecord['rotation'][] {
   const [current, hash] = ['c'.repeat(64), 'd'.repeat(64)]
-  const successor = { nonce: 'n'.repeat(22), mintedAt: Date.now() }
+  const successor = { nonce: 'n'.repeat(22), handedOutAt: Date.now() }
   const previous = { hash, confirmedAt: Date.now(), successorNonce: 'm'.repeat(22) }
   return [
     { current, successor, previous: null },

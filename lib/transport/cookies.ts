@@ -11,6 +11,10 @@ const COOKIE_NAMES: Readonly<Record<TokenType, string>> = {
 const ACCESS_COOKIE_LIFETIME_MS = 31_536_000_000
 /** Sent by clients of the protocol's first generation; it is only ever cleared. */
 const LEGACY_COOKIE_NAME = 'sIdRefreshToken'
+const ACCESS_PAIR = `${COOKIE_NAMES.access}=`
+const REFRESH_PAIR = `${COOKIE_NAMES.refresh}=`
+const LEGACY_PAIR = `${LEGACY_COOKIE_NAME}=`
+const SPACE = 0x20
 const NO_COOKIES: ReceivedCookies = Object.freeze({
   accessToken: undefined,
   refreshToken: undefined,
@@ -24,8 +28,8 @@ export type SameSite = 'strict' | 'lax' | 'none'
 /**
  * Reads our own cookies out of a `Cookie` header (RFC 6265 section 4.2.1), and no others.
  *
- * Of two cookies with one name the first wins, as everywhere. What other cookies look like does not
- * matter.
+ * Of two cookies with one name the first wins, as everywhere. Values are taken as they are: no
+ * token of ours has a character that would be percent-encoded.
  */
 export function parseCookies(header: string | undefined): ReceivedCookies {
   if (header === undefined) return NO_COOKIES
@@ -35,36 +39,26 @@ export function parseCookies(header: string | undefined): ReceivedCookies {
   let refreshTokenCount = 0
   let hasIdRefreshToken = false
   for (let start = 0; start < header.length; ) {
+    while (header.charCodeAt(start) === SPACE) start++
     const semicolon = header.indexOf(';', start)
     const end = semicolon < 0 ? header.length : semicolon
-    const equals = header.indexOf('=', start)
-    if (equals >= 0 && equals < end) {
-      const name = header.slice(start, equals).trim()
-      if (name === COOKIE_NAMES.access) {
-        accessTokenCount++
-        accessToken ??= decodeValue(header.slice(equals + 1, end))
-      } else if (name === COOKIE_NAMES.refresh) {
-        refreshTokenCount++
-        refreshToken ??= decodeValue(header.slice(equals + 1, end))
-      } else if (name === LEGACY_COOKIE_NAME) {
-        hasIdRefreshToken = true
-      }
+    // Cheaper than cutting out every name, most of which are not ours.
+    if (header.startsWith(ACCESS_PAIR, start)) {
+      accessTokenCount++
+      accessToken ??= valueBetween(header, start + ACCESS_PAIR.length, end)
+    } else if (header.startsWith(REFRESH_PAIR, start)) {
+      refreshTokenCount++
+      refreshToken ??= valueBetween(header, start + REFRESH_PAIR.length, end)
+    } else if (header.startsWith(LEGACY_PAIR, start)) {
+      hasIdRefreshToken = true
     }
     start = end + 1
   }
   return { accessToken, refreshToken, accessTokenCount, refreshTokenCount, hasIdRefreshToken }
 }
 
-function decodeValue(raw: string): string | undefined {
-  const value = raw.trim()
-  if (value === '') return undefined
-  if (!value.includes('%')) return value
-  try {
-    return decodeURIComponent(value)
-  } catch {
-    // Not something that we wrote; taken as it is, no check will pass.
-    return value
-  }
+function valueBetween(header: string, start: number, end: number): string | undefined {
+  return header.slice(start, end).trimEnd() || undefined
 }
 
 /** Sets and clears the session cookies, with their attributes (RFC 6265 section 4.1.2). */

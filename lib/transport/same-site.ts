@@ -23,7 +23,8 @@ export function sameSiteRule(appInfo: ResolvedAppInfo, cookies: CookieSettings):
     sameSiteBetween(apiDomain, parseOrigin(websiteOrigin(request), 'appInfo.origin()'))
 }
 
-function sameSiteBetween(apiDomain: string, websiteOrigin: string): SameSite {
+/** `lax` within one site, else `none`. */
+export function sameSiteBetween(apiDomain: string, websiteOrigin: string): SameSite {
   const api = new URL(apiDomain)
   const website = new URL(websiteOrigin)
   const isSameSite =

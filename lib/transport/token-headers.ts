@@ -12,14 +12,10 @@ export const TOKEN_HEADERS: Readonly<Record<TokenType, string>> = {
   refresh: 'st-refresh-token'
 }
 
-/** Headers that the front-end SDK sends and CORS has to allow. */
-export const REQUEST_HEADERS: readonly string[] = [
-  'rid',
-  'fdi-version',
-  ANTI_CSRF,
-  'authorization',
-  'st-auth-mode'
-]
+/** Request headers that the front-end SDK sends, for the `allowedHeaders` of a CORS plugin. */
+export function getAllCORSHeaders(): string[] {
+  return ['rid', 'fdi-version', ANTI_CSRF, 'authorization', 'st-auth-mode']
+}
 
 /** The token of an `Authorization: Bearer` header (RFC 6750 section 2.1), `undefined` for others. */
 export function readBearerToken(request: FastifyRequest): string | undefined {

@@ -1,20 +1,10 @@
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Test } from 'tap'
 import supersession, { type SupersessionOptions } from '../../lib/index.ts'
+import { TestClock } from '../../lib/testing/index.ts'
 
-/** 2026-01-01T00:00:00Z; tests move on from here. */
-export const START_MS = 1_767_225_600_000
-
-/** A clock that stands still until it is told to move. */
-export class TestClock {
-  nowMs = START_MS
-
-  readonly read = (): number => this.nowMs
-
-  advance(seconds: number): void {
-    this.nowMs += seconds * 1000
-  }
-}
+/** When tests begin. */
+export const START_MS: number = new TestClock().nowMs
 
 /** ES256: its keys are made in no time. */
 export const FAST_KEYS = { signingAlgorithm: 'ES256' } as const

@@ -73,6 +73,7 @@ export class PostgresServer {
 
 /** PostgreSQL refuses to run as root; the package brought a user for it. */
 async function serverUser(): Promise<ServerUser | undefined> {
+  /* c8 ignore next: depends on who runs the tests */
   if (process.getuid?.() !== 0) return undefined
   const idOf = async (flag: string) => Number((await run('id', [flag, 'postgres'])).stdout)
   return { uid: await idOf('-u'), gid: await idOf('-g') }

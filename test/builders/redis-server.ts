@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { findServer, skipWithout } from './missing-server.ts'
 
+/* c8 ignore next: machines have one or the other */
 const binary = findServer('redis-server') ?? findServer('valkey-server')
 
 /** For tap's `skip`. */

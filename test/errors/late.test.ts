@@ -277,6 +277,27 @@ test('disableRequestLogging silences errors as it silences requests', async (t) 
   t.same(lines, [])
 })
 
+test('a logger that fails does not take the reply with it', async (t) => {
+  const fail = () => {
+    throw new Error('disk full')
+  }
+  const loggerInstance = {
+    level: 'info',
+    trace: () => {},
+    debug: () => {},
+    info: (fields: unknown) => (fields as { req?: unknown }).req === undefined && fail(),
+    warn: fail,
+    error: () => {},
+    fatal: fail,
+    silent: fail,
+    child: () => loggerInstance
+  }
+  const server = { logger: false, loggerInstance, disableRequestLogging: false } as never
+  const { app } = await errorApp(t, { errorLogLevel: () => 'warn' }, server)
+  throwing(app, '/', new HTTPException(409))
+  t.equal((await app.inject('/')).body, '{"detail":"Conflict"}')
+})
+
 test('a logger that is not pino will do', async (t) => {
   const texts: unknown[] = []
   const write = (_fields: unknown, text: unknown) => texts.push(text)

@@ -1,6 +1,7 @@
 import Fastify from 'fastify'
 import { test } from 'tap'
 import errors, { HTTPException, notFoundHandler } from '../../lib/errors/index.ts'
+import supersession from '../../lib/index.ts'
 import { errorApp } from './error-app.ts'
 
 test('N1: an unknown path is a 404 that does not repeat the URL', async (t) => {
@@ -98,4 +99,14 @@ test('the not-found handler works without the plugin', async (t) => {
   t.teardown(() => app.close())
   app.setNotFoundHandler(notFoundHandler)
   t.equal((await app.inject('/nope')).statusCode, 404)
+})
+
+test('N7: an unknown path is a 404 also where every request needs a session', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(supersession)
+  app.addHook('onRequest', app.verifySession())
+  app.get('/me', async () => t.fail('must not run'))
+  t.equal((await app.inject('/nope')).statusCode, 404)
+  t.equal((await app.inject('/me')).statusCode, 401)
 })

@@ -377,6 +377,10 @@ const answers: Record<string, (reply: FastifyReply) => unknown> = {
     reply.type('application/json')
     return Readable.from(['{"n":1}'])
   },
+  'a web stream': (reply) => {
+    reply.type('application/json')
+    return Readable.toWeb(Readable.from(['{"n":1}']))
+  },
   'a Buffer': (reply) => {
     reply.type('application/json')
     return Buffer.from('{"n":1}')
@@ -488,6 +492,18 @@ test('R15: text, null, numbers and an own content type go out as they are', asyn
   t.equal((await app.inject('/403')).body, '7')
   t.match((await app.inject('/405')).headers['content-type'], 'application/vnd.api+json')
   t.equal((await app.inject('/406')).statusCode, 204)
+})
+
+test('R15: what JSON cannot hold of an answer is approximated', async (t) => {
+  const { app } = await errorApp(t)
+  const hostile = {
+    toJSON() {
+      throw new Error('no')
+    }
+  }
+  app.setExceptionHandler(409, () => ({ n: 1n, hostile }))
+  throwing(app, '/', new HTTPException(409))
+  t.same((await app.inject('/')).json(), { n: '1', hostile: '[Unserializable]' })
 })
 
 test('R16: the defaults can be reused, by context.next() or called by hand', async (t) => {

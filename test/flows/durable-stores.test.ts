@@ -1,12 +1,13 @@
 import { type Test, test } from 'tap'
 import type { SessionStore, SupersessionOptions } from '../../lib/index.ts'
-import { buildApp, TestClock } from '../builders/app.ts'
+import { TestClock } from '../../lib/testing/index.ts'
+import { buildApp } from '../builders/app.ts'
 import { Client } from '../builders/client.ts'
 import { durableStores, openBackend } from '../builders/durable-stores.ts'
 
 /** Databases let sessions expire by their own clock, so this one begins at their time. */
 function clockOfNow(): TestClock {
-  return Object.assign(new TestClock(), { nowMs: Date.now() })
+  return new TestClock(Date.now())
 }
 
 /** A function that starts processes on one backend, as far as the store can tell. */

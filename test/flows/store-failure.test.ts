@@ -67,7 +67,7 @@ test('a store that never takes a change is 503 and not an endless loop', async (
 
 test('expired sessions that cannot be deleted are a failure of the store, too', async (t) => {
   const { store, state } = breakableStore()
-  const guarded = new GuardedStore(store)
+  const guarded = new GuardedStore(store, () => {})
   state.failure = 'rejects'
   await t.rejects(sweep(guarded, START_MS), StoreUnavailableError)
 })

@@ -6,6 +6,7 @@ test('an API lives on localhost unless it says otherwise', (t) => {
     apiDomain: 'http://localhost:3000',
     publicBasePath: '/auth',
     routeBasePath: '/auth',
+    refreshPath: '/auth/session/refresh',
     issuer: 'http://localhost:3000/auth',
     websiteOrigin: 'http://localhost:3000'
   })
@@ -31,6 +32,7 @@ test('gateway path, prefix and base path make the path that the browser sees', (
   const info = resolveAppInfo({ apiGatewayPath: 'gateway/', apiBasePath: '/session/' }, '/v1')
   t.equal(info.publicBasePath, '/gateway/v1/session')
   t.equal(info.routeBasePath, '/session')
+  t.equal(info.refreshPath, '/v1/session/session/refresh')
   t.equal(info.issuer, 'http://localhost:3000/gateway/v1/session')
   t.equal(resolveAppInfo({ apiBasePath: '/' }, '').publicBasePath, '')
   t.end()

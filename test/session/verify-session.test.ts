@@ -81,6 +81,29 @@ test('request.verifySession verifies by hand and sets the session', async (t) =>
   t.type(reply.headers['st-access-token'], 'string', 'the new token reaches the client')
 })
 
+test('on the refresh path request.verifySession refreshes, whatever stands behind the path', async (t) => {
+  const { app, clock } = await buildApp(t, {
+    appInfo: { apiBasePath: '/api' },
+    override: { apis: (original) => ({ ...original, refreshPOST: undefined }) }
+  })
+  for (const url of ['/api/session/refresh', '/api/session/refresh/', '/api/session/refresh/x'])
+    app.post(url, async (request) => ({ userId: (await request.verifySession()).userId }))
+  const client = new Client(app, 'header')
+  await client.login()
+  clock.advance(3600)
+  for (const [end, status] of [
+    ['', 200],
+    ['/', 200],
+    ['?x=1', 200],
+    ['/?x=1', 200],
+    ['/x', 401]
+  ] as const) {
+    const headers = { authorization: `Bearer ${client.refreshToken}` }
+    const url = `/api/session/refresh${end}`
+    t.equal((await app.inject({ method: 'POST', url, headers })).statusCode, status, url)
+  }
+})
+
 test('app.sessions.get throws what the hook would pass on', async (t) => {
   const { app } = await buildApp(t)
   app.get('/', async (request: FastifyRequest, reply: FastifyReply) => {

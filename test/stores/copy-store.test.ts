@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { test } from 'tap'
 import { copyStore, memoryStore, type StoredKey } from '../../lib/index.ts'
 import { lmdbStore } from '../../lib/stores/lmdb.ts'
-import { buildApp, TestClock } from '../builders/app.ts'
+import { TestClock } from '../../lib/testing/index.ts'
+import { buildApp } from '../builders/app.ts'
 import { Client } from '../builders/client.ts'
 import { newFolder } from '../builders/folder.ts'
 import { newRecord } from '../builders/record.ts'
@@ -13,7 +14,7 @@ function newKey(kind: StoredKey['kind']): StoredKey {
 }
 
 test('nobody is logged out by a move to another store', async (t) => {
-  const clock = Object.assign(new TestClock(), { nowMs: Date.now() })
+  const clock = new TestClock(Date.now())
   const [from, to] = [memoryStore(), lmdbStore({ path: await newFolder(t) })]
   const { app: before } = await buildApp(t, { store: from, clock: clock.read })
   const clients = ['ada', 'ada', 'bob'].map((userId) => ({

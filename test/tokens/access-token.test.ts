@@ -90,6 +90,11 @@ test('a verified token is remembered as a whole, and its payload cannot be chang
   const { text } = await mint({ customClaims: { deep: { list: [1] } } })
   const verified = await tokens.verify(receive(text), START_MS)
   t.equal(receive(text), verified)
+  const [head, , signature] = text.split('.')
+  const other = Buffer.from(JSON.stringify({ ...verified?.payload, sub: 'eve' }))
+  const tampered = receive(`${head}.${other.toString('base64url')}.${signature}`)
+  t.equal(tampered.verifiedBy, null, 'its signature alone is not enough')
+  t.equal(await tokens.verify(tampered, START_MS), null)
   t.throws(() => Object.assign(verified?.payload ?? {}, { sub: 'eve' }), TypeError)
   const { deep } = receive(text).payload as unknown as { deep: { list: number[] } }
   t.throws(() => deep.list.push(2), TypeError)

@@ -1,13 +1,15 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { describe, expect, test } from 'tstyche'
 import {
   type ErrorForKey,
   type ErrorsOptions,
+  HTTPException,
   type InvalidClaimsError,
   on,
   RequestValidationError,
   type SessionErrorMap,
-  type UnauthorisedError
+  type UnauthorisedError,
+  type WebSocketLike
 } from '../../lib/errors/index.ts'
 
 declare const app: FastifyInstance
@@ -67,4 +69,46 @@ test('a record of handlers infers the error of each name, and knows no others', 
   expect<{
     exceptionHandlers: { UNAUTHORIZED: () => string }
   }>().type.not.toBeAssignableTo<ErrorsOptions>()
+})
+
+test('a handler of WebSockets receives the error of its key and the socket it names', () => {
+  app.setWebSocketExceptionHandler(UnicornError, (error, socket) => {
+    expect(error).type.toBe<UnicornError>()
+    expect(socket).type.toBe<WebSocketLike>()
+  })
+  interface OwnSocket extends WebSocketLike {
+    terminate(): void
+  }
+  app.setWebSocketExceptionHandler(404, (error, socket: OwnSocket) => {
+    expect(error.statusCode).type.toBe<404>()
+    socket.terminate()
+  })
+})
+
+test('the detail of an exception has the type it was made with', () => {
+  expect(new HTTPException(409, { left: 3 }).detail).type.toBe<string | { left: number }>()
+  expect(new HTTPException(409).statusCode).type.toBe<409>()
+})
+
+test('a route takes handlers and documented errors in its config', () => {
+  class OutOfStock extends HTTPException {
+    static openapi = { status: 409 }
+  }
+  const exceptionHandlers = [on(UnicornError, () => 'x')]
+  app.get('/', { config: { exceptionHandlers, errorResponses: [OutOfStock] } }, async () => 'ok')
+  app.get('/record', { config: { errorResponses: { 409: 'taken' } } }, async () => 'ok')
+})
+
+test('the callbacks of SuperTokens have their own arguments', () => {
+  const options: ErrorsOptions = {
+    errorHandlers: {
+      onTokenTheftDetected: (sessionHandle, userId, recipeUserId, request) => {
+        expect(sessionHandle).type.toBe<string>()
+        expect(userId).type.toBe<string>()
+        expect(recipeUserId).type.toBe<string>()
+        expect(request).type.toBe<FastifyRequest>()
+      }
+    }
+  }
+  expect(options).type.toBe<ErrorsOptions>()
 })

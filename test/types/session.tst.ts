@@ -28,7 +28,7 @@ test('the hook fits every phase, and the request has its session', () => {
       expect(request.session).type.toBe<Session>()
       expect(request.session.userId).type.toBe<string>()
       expect(request.session.payload).type.toBe<AccessTokenPayload>()
-      expect(request.session.payload['plan']).type.toBe<unknown>()
+      expect(request.session.payload['other']).type.toBe<unknown>()
     }
   )
   app.addHook('onRequest', hook)

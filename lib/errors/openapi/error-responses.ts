@@ -9,12 +9,11 @@ import {
   detailSchema,
   httpValidationErrorSchema,
   problemSchema,
+  type Schema,
   sessionErrorSchema,
   validationErrorSchema
 } from './schemas.ts'
 import { type SessionRequirement, sessionRequirementOf } from './session-hook.ts'
-
-type Schema = Readonly<Record<string, unknown>>
 
 /** What @fastify/swagger hands to a transform, as far as it matters here. */
 export interface TransformInput {

@@ -1,5 +1,11 @@
+/** A JSON Schema, as far as it matters here. */
+export type Schema = Readonly<Record<string, unknown>>
+
+/** One that others refer to. */
+export type SharedSchema = Schema & { readonly $id: string }
+
 /** FastAPI's `ValidationError` and `HTTPValidationError`, as shared schemas of the app. */
-export const validationErrorSchema = {
+export const validationErrorSchema: SharedSchema = {
   $id: 'ValidationError',
   title: 'ValidationError',
   type: 'object',
@@ -17,7 +23,7 @@ export const validationErrorSchema = {
   }
 }
 
-export const httpValidationErrorSchema = {
+export const httpValidationErrorSchema: SharedSchema = {
   $id: 'HTTPValidationError',
   title: 'HTTPValidationError',
   type: 'object',
@@ -27,14 +33,14 @@ export const httpValidationErrorSchema = {
 }
 
 /** A body of the detail renderer. */
-export const detailSchema = {
+export const detailSchema: Schema = {
   type: 'object',
   required: ['detail'],
   properties: { detail: { title: 'Detail' } }
 }
 
 /** RFC 9457 3. */
-export const problemSchema = {
+export const problemSchema: Schema = {
   type: 'object',
   required: ['type', 'title', 'status'],
   additionalProperties: true,
@@ -48,13 +54,13 @@ export const problemSchema = {
 }
 
 /** The body that front ends know session errors by. */
-export const sessionErrorSchema = {
+export const sessionErrorSchema: Schema = {
   type: 'object',
   required: ['message'],
   properties: { message: { type: 'string' } }
 }
 
-export const claimErrorSchema = {
+export const claimErrorSchema: Schema = {
   type: 'object',
   required: ['message', 'claimValidationErrors'],
   properties: {

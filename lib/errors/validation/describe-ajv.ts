@@ -114,7 +114,6 @@ function withBranch(problem: Problem, branch: number): Problem {
   return { ...problem, description: { ...description, ctx: { ...description.ctx, branch } } }
 }
 
-function withMessage(problem: Problem, msg: string | undefined): Problem {
-  const { description } = problem
-  return { ...problem, description: { ...description, msg: msg ?? description.msg } }
+function withMessage(problem: Problem, message: string | undefined): Problem {
+  return { ...problem, description: { ...problem.description, msg: String(message) } }
 }

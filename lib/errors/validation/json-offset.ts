@@ -1,15 +1,17 @@
 import type { FastifyInstance } from 'fastify'
 
+type PoisoningActions = Required<
+  Pick<FastifyInstance['initialConfig'], 'onProtoPoisoning' | 'onConstructorPoisoning'>
+>
+
 /**
  * Replaces the JSON parser of an instance by one that keeps where malformed JSON breaks off, which
  * Fastify's own throws away. What it accepts is the same.
  */
 export function keepJsonOffset(instance: FastifyInstance): void {
-  const { onProtoPoisoning, onConstructorPoisoning } = instance.initialConfig
-  const parse = instance.getDefaultJsonParser(
-    onProtoPoisoning ?? 'error',
-    onConstructorPoisoning ?? 'error'
-  )
+  // Fastify has filled in its defaults by now, which its types do not say.
+  const { onProtoPoisoning, onConstructorPoisoning } = instance.initialConfig as PoisoningActions
+  const parse = instance.getDefaultJsonParser(onProtoPoisoning, onConstructorPoisoning)
   instance.addContentTypeParser<string>(
     'application/json',
     { parseAs: 'string' },

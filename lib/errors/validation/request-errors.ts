@@ -109,16 +109,28 @@ function validatorOf(part: RequestPart, request: FastifyRequest): Validator | un
 function validatePart({ part, property }: Part, request: FastifyRequest): unknown {
   const validator = validatorOf(part, request)
   if (validator === undefined) return undefined
-  const data = request[property] ?? null
-  const result = isAjvValidator(validator)
-    ? validator(data, { parentData: request, parentDataProperty: property })
-    : validator(data)
-  if (result instanceof Promise) {
-    result.catch(() => {})
+  try {
+    const result = runValidator(validator, request, property)
+    if (result instanceof Promise) {
+      result.catch(() => {})
+      return undefined
+    }
+    if (result === false) return validator.errors
+    return (Object(result) as { error?: unknown }).error
+  } catch {
+    // Its own fault, which must not hide what the client did wrong in the part before.
     return undefined
   }
-  if (result === false) return validator.errors ?? undefined
-  return (Object(result) as { error?: unknown }).error
+}
+
+function runValidator(
+  validator: Validator,
+  request: FastifyRequest,
+  property: Part['property']
+): unknown {
+  const data = request[property] ?? null
+  if (!isAjvValidator(validator)) return validator(data)
+  return validator(data, { parentData: request, parentDataProperty: property })
 }
 
 const emptyBody: ValidationIssue = {

@@ -47,8 +47,7 @@ export class RequestValidationError
   extends ValidationException
   implements RequestValidationFailure
 {
-  /** The body as the handlers would have seen it. Not enumerable. */
-  declare readonly body: unknown
+  readonly #body: unknown
   /** The parts with problems, in Fastify's order. */
   readonly parts: readonly RequestPart[]
   /** Fastify's code for what went wrong. */
@@ -64,7 +63,12 @@ export class RequestValidationError
     super(init)
     this.parts = init.parts
     this.code = init.code ?? 'FST_ERR_VALIDATION'
-    Object.defineProperty(this, 'body', { value: init.body })
+    this.#body = init.body
+  }
+
+  /** The body as the handlers would have seen it. No own property, so that logs pass it over. */
+  get body(): unknown {
+    return this.#body
   }
 }
 
@@ -80,11 +84,15 @@ export class WebSocketRequestValidationError extends ValidationException {
 
 /** A reply that does not satisfy its own schema: the server's mistake, and so a 500. */
 export class ResponseValidationError extends ValidationException {
-  /** What should have been sent, where it is known. Not enumerable. */
-  declare readonly body: unknown
+  readonly #body: unknown
 
   constructor(init: ValidationErrorInit & { readonly body?: unknown }) {
     super(init)
-    Object.defineProperty(this, 'body', { value: init.body })
+    this.#body = init.body
+  }
+
+  /** What should have been sent, where it is known. */
+  get body(): unknown {
+    return this.#body
   }
 }

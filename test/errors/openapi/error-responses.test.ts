@@ -56,7 +56,10 @@ test('V16: what a route declares itself stays', async (t) => {
   const { app, responses } = await documentedApp(t)
   const response = { 201: { description: 'Made', type: 'string' }, '4xx': { description: 'Mine' } }
   app.get('/:id', { schema: { params, response } }, ok)
+  const { '4xx': _general, ...success } = response
+  app.get('/made/:id', { schema: { params, response: success } }, ok)
   t.same(Object.keys(await responses('/{id}')), ['201', '4XX'])
+  t.same(Object.keys(await responses('/made/{id}')), ['201', '422'])
 })
 
 test('V16: documenting errors changes no reply', async (t) => {
@@ -146,6 +149,7 @@ test('hidden routes and the twins of GET are left alone, and another transform g
 test('options are checked, and the resolver copes with a schema without a name', async (t) => {
   const { app } = await errorApp(t)
   t.throws(() => errorResponsesTransform(app, { comon: [404] } as never), { message: /'comon'/ })
+  t.throws(() => errorResponsesTransform(app, null as never), { message: /'options'/ })
   errorResponsesTransform(app)
   t.doesNotThrow(() => errorResponsesTransform(app))
   t.equal(schemaNameResolver.buildLocalReference({}, null, null, 3), 'def-3')

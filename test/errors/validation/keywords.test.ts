@@ -2,6 +2,7 @@ import Ajv2019 from 'ajv/dist/2019.js'
 import ajvErrors from 'ajv-errors'
 import addFormats from 'ajv-formats'
 import { type Test, test } from 'tap'
+import { describeAjvError } from '../../../lib/errors/validation/describe-ajv.ts'
 import { errorApp } from '../error-app.ts'
 
 type Json = Record<string, unknown>
@@ -600,4 +601,33 @@ test('V1: the input of an issue is what it is about', async (t) => {
     (await issuesOf(t, a({ type: 'array', uniqueItems: true }), { a: [5, 5] }))[0]?.['input'],
     5
   )
+})
+
+test('V1: types that are not those of JSON Schema, and lists of one, are described too', (t) => {
+  const part = { prefix: 'body', problems: [], isAjv: true, value: [] }
+  const errors: [string, Json, Json][] = [
+    ['type', { type: 'int8' }, { type: 'value_error', msg: 'Value error, must be int8' }],
+    ['type', { type: ['int8'] }, { type: 'value_error', msg: 'Input should be a valid int8' }],
+    ['type', { type: ['null'] }, { type: 'none_required', msg: 'Input should be a valid null' }],
+    ['enum', { allowedValues: [1] }, { type: 'enum', msg: 'Input should be 1' }],
+    ['contains', {}, { type: 'list_contains', msg: /at least 1/ as never }]
+  ]
+  for (const [keyword, params, description] of errors) {
+    const error = { keyword, params, instancePath: '' }
+    t.match(describeAjvError(error, 0, [error], part), [{ description }])
+  }
+  t.end()
+})
+
+test('V1: a summary whose reasons are not listed stands for itself', (t) => {
+  const part = { prefix: 'body', problems: [], isAjv: true, value: { a: 1 } }
+  const summaries: [string, Json, Json][] = [
+    ['propertyNames', { propertyName: 'a' }, { type: 'invalid_key', msg: 'Keys should be valid' }],
+    ['if', { failingKeyword: 'else' }, { type: 'conditional_mismatch', ctx: { failing: 'else' } }]
+  ]
+  for (const [keyword, params, description] of summaries) {
+    const error = { keyword, params, instancePath: '' }
+    t.match(describeAjvError(error, 0, [error], part), [{ description }])
+  }
+  t.end()
 })

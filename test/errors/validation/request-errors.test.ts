@@ -149,6 +149,27 @@ test('V4: the remaining parts may have no schema, one per media type, or be vali
   t.equal(none.json().detail.length, 1)
 })
 
+test('V4: an absent body is among the problems', async (t) => {
+  const schema = { params: object({ item_id: integer }), body: object({}) }
+  const { post } = await itemsApp(t, schema)
+  t.match((await post('/items/a')).json().detail, [
+    { type: 'int_parsing' },
+    { type: 'missing', loc: ['body'], input: null }
+  ])
+})
+
+test('V4: a validator of a later part that throws does not hide the problems before it', async (t) => {
+  const { app } = await errorApp(t)
+  app.setValidatorCompiler(({ httpPart }) => () => {
+    if (httpPart === 'params') return { error: new Error('bad id') }
+    throw new TypeError('broken')
+  })
+  app.get('/:id', { schema: { params: {}, querystring: {} } }, async () => 'ok')
+  const reply = await app.inject('/1')
+  t.equal(reply.statusCode, 422)
+  t.match(reply.json().detail, [{ msg: 'Value error, bad id' }])
+})
+
 test('V4: a validator that needs time is not waited for', async (t) => {
   const { app } = await errorApp(t)
   app.setValidatorCompiler(({ httpPart }) => {
@@ -240,6 +261,14 @@ test('V7: malformed JSON is an issue of its own, and the connection is closed', 
   ])
 })
 
+test('V7: malformed JSON to an unknown path is reported without an endpoint', async (t) => {
+  const { app } = await errorApp(t)
+  app.setExceptionHandler(RequestValidationError, ({ endpoint }) => ({ endpoint }))
+  const headers = { 'content-type': 'application/json' }
+  const reply = await app.inject({ method: 'POST', url: '/nope', headers, payload: '{' })
+  t.same(reply.json(), { endpoint: { method: 'POST', url: '' } })
+})
+
 test('V7: the place where JSON breaks off can be kept', async (t) => {
   const { post } = await itemsApp(t, { body: object({}) }, { validation: { jsonOffset: true } })
   const headers = { 'content-type': 'application/json' }
@@ -291,6 +320,21 @@ test('V11: with attachValidation the handler finds the error and may throw it', 
   t.match(reply.json().detail, [{ loc: ['body', 'n'] }])
   t.equal(runs, 1)
   t.equal((await app.inject({ method: 'POST', url: '/', payload: { n: 1 } })).body, 'ok')
+})
+
+test('V11: hooks of the route stay, whether one or several', async (t) => {
+  const { app } = await errorApp(t, { validation: { captureBody: true } })
+  const ran: string[] = []
+  const hook = (name: string) => async () => void ran.push(name)
+  const schema = { body: object({ n: integer }) }
+  const preValidation = hook('preValidation')
+  app.post(
+    '/',
+    { schema, attachValidation: true, preValidation, preHandler: hook('preHandler') },
+    async () => 'ok'
+  )
+  await app.inject({ method: 'POST', url: '/', payload: { n: 1 } })
+  t.same(ran, ['preValidation', 'preHandler'])
 })
 
 test('V11: an attached error of another kind stays what it is', async (t) => {
@@ -430,6 +474,16 @@ test('V15: the echo can be full or none', async (t) => {
   t.notOk('input' in (await none.post('/items/1', payload)).json().detail[0])
 })
 
+test('V15: a full echo copes with input that is not JSON', async (t) => {
+  const { app } = await errorApp(t, { validation: { input: 'full' } })
+  app.addContentTypeParser('text/x', async () => ({ n: 10n }))
+  app.setValidatorCompiler(() => () => ({ error: new Error('no') }))
+  app.post('/', { schema: { body: {} } }, async () => 'ok')
+  const headers = { 'content-type': 'text/x' }
+  const reply = await app.inject({ method: 'POST', url: '/', headers, payload: 'x' })
+  t.same(reply.json().detail[0].input, { n: '10' })
+})
+
 test("messages may be Ajv's or the app's own, and a pattern may be hidden", async (t) => {
   const schema = { body: object({ code: { type: 'string', pattern: '^[A-Z]$' } }) }
   const first = async (validation: ErrorsOptions['validation']) => {
@@ -438,6 +492,11 @@ test("messages may be Ajv's or the app's own, and a pattern may be hidden", asyn
   }
   t.match(await first(undefined), { msg: "String should match pattern '^[A-Z]$'", ctx: {} })
   t.match(await first({ messages: 'ajv' }), { msg: 'must match pattern "^[A-Z]$"' })
+  const { app } = await errorApp(t, { validation: { messages: 'ajv' } })
+  app.setValidatorCompiler(() => () => ({ error: Object.assign(new Error(), { details: [{}] }) }))
+  app.post('/', { schema: { body: {} } }, async () => 'ok')
+  const foreign = await app.inject({ method: 'POST', url: '/', payload: {} })
+  t.equal(foreign.json().detail[0].msg, 'Value error, Invalid input')
   const messages = (issue: { type: string }, source: unknown, request: { method: string }) =>
     `${request.method} ${issue.type} ${(source as { keyword: string }).keyword}`
   t.match(await first({ messages }), { msg: 'POST string_pattern_mismatch pattern' })

@@ -70,10 +70,23 @@ test('P1: errors with those codes and nothing more are response errors all the s
   }
 })
 
+test('P1: a problem without parameters is described all the same', async (t) => {
+  const { app } = await errorApp(t)
+  app.setExceptionHandler(ResponseValidationError, (error) => ({ errors: error.errors() }))
+  app.get('/', async () => {
+    const validation = [{ keyword: 'not', instancePath: '' }]
+    const code = 'FST_RESPONSE_VALIDATION_FAILED_VALIDATION'
+    throw Object.assign(new Error('odd'), { code, validation })
+  })
+  t.match((await app.inject('/')).json().errors, [{ type: 'not_allowed', loc: ['response'] }])
+})
+
 test('P1: an app may throw a ResponseValidationError of its own', async (t) => {
   const { app } = await errorApp(t)
   app.get('/', async () => {
-    throw new ResponseValidationError({ message: 'by hand', list: () => [], body: { a: 1 } })
+    const error = new ResponseValidationError({ message: 'm', list: () => [], body: { a: 1 } })
+    t.same(error.body, { a: 1 })
+    throw error
   })
   t.equal((await app.inject('/')).statusCode, 500)
 })

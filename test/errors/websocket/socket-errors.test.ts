@@ -11,7 +11,9 @@ import errors, {
   TryRefreshTokenError,
   WebSocketException,
   WebSocketRequestValidationError,
-  webSocketErrorHandler
+  webSocketErrorHandler,
+  webSocketExceptionHandler,
+  webSocketRequestValidationExceptionHandler
 } from '../../../lib/errors/index.ts'
 import { errorApp } from '../error-app.ts'
 
@@ -118,6 +120,22 @@ test('W5: an invalid request is refused before the upgrade, as a 422 or a 403', 
   })
   app.get('/:id', { websocket: true, schema: { params } }, () => t.fail('must not run'))
   t.same(await refusalOf(app, '/x'), [422, ''])
+})
+
+test('W2, W5: the defaults before the upgrade can be called by hand', async (t) => {
+  const { app } = await socketApp(t)
+  app.setExceptionHandler(WebSocketException, webSocketExceptionHandler)
+  app.setExceptionHandler(
+    WebSocketRequestValidationError,
+    webSocketRequestValidationExceptionHandler
+  )
+  const params = { type: 'object', properties: { id: { type: 'integer' } } }
+  const preHandler = async () => {
+    throw new WebSocketException()
+  }
+  app.get('/:id', { websocket: true, schema: { params }, preHandler }, () => t.fail('must not run'))
+  t.match(await refusalOf(app, '/x'), [422, /int_parsing/])
+  t.same(await refusalOf(app, '/1'), [403, '{"detail":"Forbidden"}'])
 })
 
 test('W6: any other error closes by 1011, without a reason, and is logged', async (t) => {

@@ -1,0 +1,49 @@
+/** One side of a comparison: runs its request once. */
+export type Run = () => Promise<unknown>
+
+export interface Comparison {
+  /** How many requests of ours take as long as one of the other: above 1, ours is faster. */
+  readonly ratio: number
+  readonly oursPerSecond: number
+  readonly otherPerSecond: number
+}
+
+const rounds = 41
+const requestsPerRound = 500
+const warmUpRounds = 6
+
+/**
+ * Compares two ways of doing the same, by turns, so that whatever else the machine does hits both.
+ *
+ * @returns The median over the rounds; a single slow round does not move it.
+ */
+export async function compare(ours: Run, other: Run): Promise<Comparison> {
+  const ratios: number[] = []
+  const times: { ours: number[]; other: number[] } = { ours: [], other: [] }
+  for (let round = -warmUpRounds; round < rounds; round++) {
+    // Who goes first changes from round to round, for the sake of the garbage collector.
+    const isOursFirst = round % 2 === 0
+    const first = await time(isOursFirst ? ours : other)
+    const second = await time(isOursFirst ? other : ours)
+    const [oursMs, otherMs] = isOursFirst ? [first, second] : [second, first]
+    if (round < 0) continue
+    ratios.push(otherMs / oursMs)
+    times.ours.push(oursMs)
+    times.other.push(otherMs)
+  }
+  return {
+    ratio: median(ratios),
+    oursPerSecond: (requestsPerRound * 1000) / median(times.ours),
+    otherPerSecond: (requestsPerRound * 1000) / median(times.other)
+  }
+}
+
+async function time(run: Run): Promise<number> {
+  const started = performance.now()
+  for (let request = 0; request < requestsPerRound; request++) await run()
+  return performance.now() - started
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
+}

@@ -1,0 +1,129 @@
+import type { FastifyInstance } from 'fastify'
+import { type ClaimValidator, HTTPException, type SessionInformation } from '../../lib/index.ts'
+
+/** Passes administrators; tells others what they are, and what they would have to be. */
+const isAdmin: ClaimValidator = {
+  id: 'role',
+  validate: ({ role }) =>
+    role === 'admin'
+      ? { isValid: true }
+      : {
+          isValid: false,
+          reason: { message: 'wrong value', expectedValue: 'admin', actualValue: role }
+        }
+}
+
+const signInBody = {
+  type: 'object',
+  required: ['userName'],
+  properties: { userName: { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9 ._-]{0,29}$' } }
+} as const
+
+const roleBody = {
+  type: 'object',
+  required: ['role'],
+  properties: { role: { enum: ['reader', 'admin'] } }
+} as const
+
+/** What the page calls. A real app would ask for a password first. */
+export function registerApi(
+  app: FastifyInstance,
+  { sessionSeconds }: { sessionSeconds: number }
+): void {
+  app.post<{ Body: { userName: string } }>(
+    '/api/sign-in',
+    { schema: { body: signInBody } },
+    async (request, reply) => {
+      await app.sessions.create(request, reply, {
+        userId: request.body.userName,
+        accessTokenPayload: { role: 'reader' },
+        sessionData: { device: deviceOf(request.headers['user-agent']) }
+      })
+      return { message: `Welcome, ${request.body.userName}.` }
+    }
+  )
+
+  // The usual check: signature and expiry of the access token, and no question to the store.
+  app.get('/api/hello', { preHandler: app.verifySession() }, async ({ session }) => ({
+    message: `Hello ${session.userId}, your access token is good.`
+  }))
+
+  const asAdmin = app.verifySession({ overrideGlobalClaimValidators: () => [isAdmin] })
+  app.get('/api/admin', { preHandler: asAdmin }, async ({ session }) => ({
+    message: `Come in, ${session.userId}.`
+  }))
+
+  app.post<{ Body: { role: string } }>(
+    '/api/role',
+    { schema: { body: roleBody }, preHandler: app.verifySession() },
+    async ({ body: { role }, session }) => {
+      await session.mergePayload({ role })
+      return { message: `You are now: ${role}.` }
+    }
+  )
+
+  registerSessionList(app, sessionSeconds)
+}
+
+/** A user's own sessions. All of these ask the store, so that a session that ended shows at once. */
+function registerSessionList(app: FastifyInstance, sessionSeconds: number): void {
+  const preHandler = app.verifySession({ checkDatabase: true })
+
+  app.get('/api/sessions', { preHandler }, async ({ session }) => {
+    const handles = await app.sessions.list(session.userId)
+    const found = await Promise.all(handles.map((handle) => app.sessions.info(handle)))
+    const sessions = found
+      .filter((information) => information !== null)
+      .sort((a, b) => a.createdAt - b.createdAt)
+    return {
+      sessionSeconds,
+      sessions: sessions.map((information) => describe(information, session.handle))
+    }
+  })
+
+  /** Another device of the same user, without having to fetch one. */
+  app.post('/api/sessions', { preHandler }, async ({ session }) => {
+    await app.sessions.issue({
+      userId: session.userId,
+      accessTokenPayload: { role: 'reader' },
+      sessionData: { device: 'Imaginary phone' }
+    })
+    return { message: 'Signed in on an imaginary phone.' }
+  })
+
+  app.delete<{ Params: { handle: string } }>(
+    '/api/sessions/:handle',
+    { preHandler },
+    async ({ params: { handle }, session }) => {
+      if (handle === session.handle) {
+        await session.revoke()
+        return { message: 'You ended your own session.' }
+      }
+      const information = await app.sessions.info(handle)
+      // Somebody else's session is as good as none: whether it exists is not ours to tell.
+      if (information?.userId !== session.userId) throw new HTTPException(404, 'No such session')
+      await app.sessions.revoke(handle)
+      return { message: 'The other session is over.' }
+    }
+  )
+}
+
+function describe(
+  { handle, createdAt, expiresAt, sessionData }: SessionInformation,
+  current: string
+) {
+  return {
+    handle,
+    createdAt,
+    endsAt: expiresAt,
+    device: sessionData['device'],
+    isThisOne: handle === current
+  }
+}
+
+/** Enough to tell one's own browsers apart. The order matters: most claim to be several. */
+function deviceOf(userAgent = ''): string {
+  const names = ['Firefox', 'Edg', 'Chrome', 'Safari']
+  const found = names.find((name) => userAgent.includes(`${name}/`)) ?? 'A client'
+  return found === 'Edg' ? 'Edge' : found
+}

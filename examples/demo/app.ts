@@ -1,0 +1,45 @@
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import supersession, { type SupersessionOptions } from '../../lib/index.ts'
+import { registerApi } from './api.ts'
+import { registerPage } from './page.ts'
+import { registerThief } from './thief.ts'
+
+/** Lives so short that everything that can happen to a session happens within a minute. Seconds. */
+export const LIFETIMES = {
+  accessTokenValidity: 15,
+  refreshTokenValidity: 180,
+  refreshGracePeriod: 4
+}
+
+export interface DemoOptions extends Partial<typeof LIFETIMES> {
+  readonly clock?: () => number
+  /** More options of the plugin. */
+  readonly session?: SupersessionOptions
+  readonly server?: FastifyServerOptions
+}
+
+/** The demo: one page, its API, and a thief. */
+export async function buildDemo(options: DemoOptions = {}): Promise<FastifyInstance> {
+  const { server = {}, session, clock = Date.now, ...lifetimes } = options
+  const { accessTokenValidity, refreshTokenValidity, refreshGracePeriod } = {
+    ...LIFETIMES,
+    ...lifetimes
+  }
+  const app = Fastify(server) as FastifyInstance
+  await app.register(supersession, {
+    accessTokenValidity,
+    refreshTokenValidity,
+    refreshGracePeriod,
+    clock,
+    ...session
+  })
+
+  // The page counts down the server's seconds, whatever the clock of its visitor says.
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('server-time', clock())
+  })
+  await registerPage(app)
+  registerApi(app, { sessionSeconds: refreshTokenValidity })
+  registerThief(app, { clock, graceSeconds: refreshGracePeriod })
+  return app
+}

@@ -1,0 +1,21 @@
+const banner = document.querySelector('#banner')
+
+/** Says on top of the page what became of the session. An alarm is not talked over. */
+export function announce(text) {
+  if (banner.dataset.tone !== 'alarm') show('calm', text)
+}
+
+export function raiseAlarm(text) {
+  show('alarm', text)
+}
+
+export function clearBanner() {
+  banner.dataset.tone = ''
+  banner.hidden = true
+}
+
+function show(tone, text) {
+  banner.dataset.tone = tone
+  banner.textContent = text
+  banner.hidden = false
+}

@@ -1,0 +1,53 @@
+import { act, onClick } from './actions.js'
+import { call } from './api.js'
+
+const list = document.querySelector('#sessions')
+const item = document.querySelector('#session-item')
+const life = { endsAt: 0, wholeMs: 1 }
+
+onClick('#phone', async () => {
+  await call('POST', '/api/sessions')
+  await loadSessions()
+})
+
+/** Reads the user's sessions and shows them. */
+export async function loadSessions() {
+  const { ok, body } = await call('GET', '/api/sessions')
+  if (!ok) return
+  life.wholeMs = body.sessionSeconds * 1000
+  life.endsAt = body.sessions.find((session) => session.isThisOne)?.endsAt ?? 0
+  list.replaceChildren(...body.sessions.map(render))
+}
+
+export function forgetSessions() {
+  list.replaceChildren()
+  life.endsAt = 0
+}
+
+/** What is left of this session; `null` while that is not known. */
+export function sessionLife(nowMs) {
+  return life.endsAt === 0 ? null : { leftMs: life.endsAt - nowMs, wholeMs: life.wholeMs }
+}
+
+function render({ handle, device, createdAt, endsAt, isThisOne }) {
+  const element = item.content.cloneNode(true).firstElementChild
+  element.dataset.handle = handle
+  element.querySelector('.device').textContent = device
+  element.querySelector('.badge').hidden = !isThisOne
+  element.querySelector('.handle').textContent = handle.slice(0, 8)
+  element.querySelector('.times').textContent =
+    `since ${timeOf(createdAt)}, ends ${timeOf(endsAt)} unless refreshed`
+  const button = element.querySelector('.revoke')
+  button.setAttribute('aria-label', `Revoke the session ${handle.slice(0, 8)} (${device})`)
+  button.addEventListener('click', () => act(button, () => revoke(handle, isThisOne)))
+  return element
+}
+
+async function revoke(handle, isThisOne) {
+  await call('DELETE', `/api/sessions/${handle}`)
+  if (!isThisOne) await loadSessions()
+}
+
+function timeOf(ms) {
+  return new Date(ms).toLocaleTimeString('en-GB')
+}

@@ -1,0 +1,62 @@
+/** Milliseconds that the server's clock is ahead of this one's. */
+let ahead = 0
+
+/** The server's time, as of the last reply. */
+export function serverNow() {
+  return Date.now() + ahead
+}
+
+/**
+ * Reports every request that leaves the page, the SDK's own included.
+ *
+ * To be called before the SDK is started: the SDK wraps `fetch` once more, so what is seen here is
+ * what is really sent.
+ *
+ * @param {(exchange: Exchange) => void} report
+ */
+export function observeRequests(report) {
+  const send = window.fetch.bind(window)
+  window.fetch = async (resource, init) => {
+    const method = init?.method ?? resource.method ?? 'GET'
+    const exchange = { method, path: new URL(resource.url ?? resource, location.href).pathname }
+    try {
+      const response = await send(resource, init)
+      const serverTime = Number(response.headers.get('server-time'))
+      if (serverTime > 0) ahead = serverTime - Date.now()
+      const tokens = tokensIn(response, exchange.path)
+      report({ ...exchange, status: response.status, tokens, message: messageOf(response.clone()) })
+      return response
+    } catch (error) {
+      report({ ...exchange, status: 0, tokens: '', message: Promise.resolve('no answer') })
+      throw error
+    }
+  }
+}
+
+/** What a reply does to the tokens, in words. */
+function tokensIn(response, path) {
+  const frontToken = response.headers.get('front-token')
+  if (frontToken === null) return ''
+  if (frontToken === 'remove') return 'tokens cleared'
+  const isPair = path.endsWith('/refresh') || path.endsWith('/sign-in')
+  return isPair ? 'new access and refresh token' : 'new access token'
+}
+
+async function messageOf(response) {
+  if (response.ok) return ''
+  try {
+    const { message, detail } = await response.json()
+    return String(message ?? (Array.isArray(detail) ? 'not valid' : detail))
+  } catch {
+    return ''
+  }
+}
+
+/**
+ * @typedef {object} Exchange
+ * @property {string} method
+ * @property {string} path
+ * @property {number} status 0: no answer
+ * @property {string} tokens
+ * @property {Promise<string>} message
+ */

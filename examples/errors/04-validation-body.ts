@@ -1,0 +1,20 @@
+// FastAPI, "Use the RequestValidationError body": show what was received, while developing.
+import Fastify, { type FastifyInstance } from 'fastify'
+import errors, { RequestValidationError } from '../../lib/errors/index.ts'
+
+const body = {
+  type: 'object',
+  required: ['title', 'size'],
+  properties: { title: { type: 'string' }, size: { type: 'integer' } }
+} as const
+
+export async function build(): Promise<FastifyInstance> {
+  const app = Fastify()
+  await app.register(errors)
+  app.setExceptionHandler(RequestValidationError, (error) => ({
+    detail: error.errors(),
+    body: error.body
+  }))
+  app.post('/items', { schema: { body } }, async (request) => request.body)
+  return app
+}

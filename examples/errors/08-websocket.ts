@@ -1,0 +1,22 @@
+// Starlette, "WebSocketException": close a socket with a code, and a handler that chooses it.
+import websocket from '@fastify/websocket'
+import Fastify, { type FastifyInstance } from 'fastify'
+import errors, { guardSocket, WebSocketException } from '../../lib/errors/index.ts'
+
+export async function build(): Promise<FastifyInstance> {
+  const app = Fastify()
+  await app.register(errors)
+  await app.register(websocket)
+  app.setWebSocketExceptionHandler(RangeError, (_error, socket) => socket.close(1008, 'too far'))
+  app.get('/echo', { websocket: true }, (socket, request) => {
+    // A listener runs outside of every handler; guarded, its errors end up in the same place.
+    const onMessage = guardSocket(request, socket, async (data: Buffer) => {
+      const text = data.toString()
+      if (text === 'bye') throw new WebSocketException(4000, 'bye to you')
+      if (text.length > 10) throw new RangeError('too long')
+      socket.send(text)
+    })
+    socket.on('message', onMessage)
+  })
+  return app
+}

@@ -1,0 +1,15 @@
+// Starlette, "Errors and handled exceptions": work after the reply fails, and the reply stays.
+import Fastify, { type FastifyInstance } from 'fastify'
+import errors, { afterResponse } from '../../lib/errors/index.ts'
+
+export async function build(onLate: (error: unknown) => void): Promise<FastifyInstance> {
+  const app = Fastify()
+  await app.register(errors, { onLate })
+  app.post('/sign-up', async (_request, reply) => {
+    afterResponse(reply, async () => {
+      throw new Error('the mail server is down')
+    })
+    return { signedUp: true }
+  })
+  return app
+}

@@ -1,0 +1,44 @@
+// A second service takes the access tokens of the first. It knows the first one's URL and no
+// secret: it reads the public keys from the JWKS and checks tokens with `jose`.
+import Fastify, { type FastifyInstance } from 'fastify'
+import { createRemoteJWKSet, jwtVerify } from 'jose'
+import errors from '../lib/errors/index.ts'
+import supersession, { HTTPException } from '../lib/index.ts'
+
+/** The first service: logs people in. */
+export async function buildNotes(): Promise<FastifyInstance> {
+  const app = Fastify()
+  await app.register(supersession, {
+    appInfo: { apiDomain: 'https://notes.example.com' },
+    signingAlgorithm: 'ES256'
+  })
+  app.post<{ Body: { userId: string } }>('/login', async (request, reply) => {
+    const { userId } = request.body
+    await app.sessions.create(request, reply, { userId, accessTokenPayload: { plan: 'pro' } })
+    return { ok: true }
+  })
+  return app
+}
+
+/** The second service: believes the first one's access tokens. */
+export async function buildBilling(jwksUrl: URL): Promise<FastifyInstance> {
+  const app = Fastify()
+  await app.register(errors)
+  // Caches the keys and asks again for one that it does not know.
+  const keys = createRemoteJWKSet(jwksUrl)
+
+  app.get('/invoices', async ({ headers: { authorization = '' } }) => {
+    const token = authorization.replace(/^Bearer /, '')
+    const issuer = 'https://notes.example.com/auth'
+    const { payload, protectedHeader } = await jwtVerify(token, keys, {
+      issuer,
+      algorithms: ['ES256']
+    }).catch((cause: unknown) => {
+      throw new HTTPException(401, undefined, { cause })
+    })
+    // The same keys sign JWTs for other purposes; an access token says its version.
+    if (protectedHeader['version'] !== '5') throw new HTTPException(401)
+    return { userId: payload.sub, plan: payload['plan'] }
+  })
+  return app
+}

@@ -1,0 +1,143 @@
+import type { FastifyInstance } from 'fastify'
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core'
+import type { Test } from 'tap'
+import { buildDemo } from '../../examples/demo/app.ts'
+import type { TransferMethod } from '../../lib/index.ts'
+import { FAST_KEYS } from '../builders/app.ts'
+
+/** For a machine that has much else to do. */
+const PATIENCE_MS = 60_000
+
+/**
+ * Seconds; longer than any test takes, so that what expires does so because time was moved. The
+ * browser measures the cookies' lives in real time.
+ */
+export const LIVES = {
+  accessTokenValidity: 300,
+  refreshTokenValidity: 3600,
+  refreshGracePeriod: 60
+}
+
+/* c8 ignore start: none of this runs where there is no browser */
+
+/** The demo's page in a browser of its own, with the time in the test's hands. */
+export class DemoPage {
+  readonly app: FastifyInstance
+  readonly context: BrowserContext
+  readonly page: Page
+  readonly errors: Error[] = []
+  readonly #passTime: (seconds: number) => void
+
+  private constructor(
+    app: FastifyInstance,
+    context: BrowserContext,
+    page: Page,
+    passTime: (seconds: number) => void
+  ) {
+    this.app = app
+    this.context = context
+    this.page = page
+    this.#passTime = passTime
+    page.on('pageerror', (error) => this.errors.push(error))
+  }
+
+  /**
+   * The server's clock starts at the real time, since the browser takes no cookie that has expired,
+   * and stands still until it is told to move.
+   */
+  static async open(t: Test, browser: Browser): Promise<DemoPage> {
+    let nowMs = Date.now()
+    const app = await buildDemo({
+      clock: () => nowMs,
+      ...LIVES,
+      session: FAST_KEYS
+    })
+    t.teardown(() => app.close())
+    const address = await app.listen({ port: 0, host: 'localhost' })
+    const context = await browser.newContext()
+    context.setDefaultTimeout(PATIENCE_MS)
+    const page = await context.newPage()
+    await page.clock.install()
+    const demo = new DemoPage(app, context, page, (seconds) => {
+      nowMs += seconds * 1000
+    })
+    await page.goto(`http://localhost:${new URL(address).port}`)
+    await demo.button('Sign in').waitFor()
+    return demo
+  }
+
+  /** On the server and in the browser alike. */
+  async passTime(seconds: number): Promise<void> {
+    this.#passTime(seconds)
+    await this.page.clock.fastForward(seconds * 1000)
+  }
+
+  button(name: string): Locator {
+    return this.page.getByRole('button', { name, exact: true })
+  }
+
+  async click(name: string): Promise<void> {
+    await this.button(name).click()
+  }
+
+  async signIn(userName: string, method: TransferMethod): Promise<void> {
+    await this.page.getByLabel('User name').fill(userName)
+    await this.page.locator(`input[name=transfer][value=${method}]`).check()
+    await this.click('Sign in')
+    await this.see(`Hello, ${userName}`)
+    await this.sessions().first().waitFor()
+  }
+
+  /** Waits until a text can be seen. */
+  async see(text: string | RegExp): Promise<void> {
+    await this.page.getByText(text).first().waitFor()
+  }
+
+  /** Waits until the page shows that nobody is signed in. */
+  async seeSignedOut(): Promise<void> {
+    await this.button('Sign in').waitFor()
+  }
+
+  sessions(): Locator {
+    return this.page.locator('#sessions li')
+  }
+
+  async seeSessions(count: number): Promise<void> {
+    await this.page.locator(`#sessions:has(> li:nth-child(${count}):last-child)`).waitFor()
+  }
+
+  async seeRing(name: 'access' | 'session', state: 'alive' | 'over'): Promise<void> {
+    await this.page.locator(`#${name}-ring[data-state=${state}]`).waitFor()
+  }
+
+  /** Empties the timeline, so that it shows what comes next and no more. */
+  async clearTimeline(): Promise<void> {
+    await this.click('Clear')
+  }
+
+  /** Waits until the timeline shows a thing, by its badge and its name. */
+  async seeInTimeline(badge: string, what: string): Promise<void> {
+    await this.page
+      .locator('#log li', { has: this.page.locator('.chip', { hasText: badge }), hasText: what })
+      .first()
+      .waitFor()
+  }
+
+  /** Badge and name of everything in the timeline that the server or the SDK had a part in. */
+  async timeline(): Promise<string[]> {
+    const entries = await this.page.locator('#log li:not([data-kind=note])').all()
+    const texts = entries.map(async (entry) => {
+      const [badge, what] = await Promise.all([
+        entry.locator('.chip').textContent(),
+        entry.locator('.what').textContent()
+      ])
+      return `${badge} ${what}`
+    })
+    return (await Promise.all(texts)).reverse()
+  }
+
+  async cookieNames(): Promise<string[]> {
+    const cookies = await this.context.cookies()
+    return cookies.map(({ name }) => name)
+  }
+}
