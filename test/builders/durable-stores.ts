@@ -33,6 +33,9 @@ export interface Connection {
   readonly disconnect: () => unknown
 }
 
+/** For what a client tells besides: that an idle connection broke. */
+function ignore(): void {}
+
 export const durableStores: readonly DurableStore[] = [
   {
     name: 'LMDB',
@@ -54,7 +57,8 @@ export const durableStores: readonly DurableStore[] = [
       return { address: server.socket, stop: () => server.stop() }
     },
     connect(socket) {
-      const client = new Redis(socket)
+      const client = new Redis(socket, { maxRetriesPerRequest: 1 })
+      client.on('error', ignore)
       return { store: redisStore({ client }), disconnect: () => client.disconnect() }
     }
   },
@@ -71,6 +75,7 @@ export const durableStores: readonly DurableStore[] = [
     },
     connect(host) {
       const client = new pg.Pool({ host, user: 'postgres' })
+      client.on('error', ignore)
       return { store: postgresStore({ client }), disconnect: () => client.end() }
     }
   }

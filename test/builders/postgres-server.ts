@@ -28,6 +28,7 @@ export class PostgresServer {
   readonly folder: string
   /** Whom the server runs as; `undefined`: whoever runs the tests. */
   readonly #user: ServerUser | undefined
+  #isStopped = false
 
   private constructor(folder: string, user: ServerUser | undefined) {
     this.folder = folder
@@ -57,7 +58,10 @@ export class PostgresServer {
     return server
   }
 
+  /** Without a goodbye to its clients. */
   async stop(): Promise<void> {
+    if (this.#isStopped) return
+    this.#isStopped = true
     await this.#run(pgCtl, '-D', join(this.folder, 'data'), '-s', '-m', 'immediate', 'stop')
     await rm(this.folder, { recursive: true, force: true })
   }

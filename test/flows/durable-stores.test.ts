@@ -121,3 +121,25 @@ for (const durable of durableStores) {
     for (const { material } of keys) t.notMatch(material, /PRIVATE/)
   })
 }
+
+for (const durable of durableStores.filter(({ name }) => name !== 'LMDB')) {
+  const { name, skip } = durable
+  test(`without ${name} requests are 503, and nobody is logged out`, { skip }, async (t) => {
+    const backend = await durable.start()
+    t.teardown(() => backend.stop())
+    const { store, disconnect } = durable.connect(backend.address)
+    t.teardown(disconnect)
+    const { app } = await buildApp(t, { store, clock: clockOfNow().read })
+    const client = new Client(app, 'cookie')
+    await client.login('ada')
+    const { refreshToken } = client
+    await backend.stop()
+    for (const attempt of ['first', 'second']) {
+      const reply = await client.refresh()
+      t.equal(reply.statusCode, 503, attempt)
+      t.equal(reply.headers['retry-after'], '1')
+      t.equal(client.refreshToken, refreshToken)
+    }
+    t.equal((await client.get('/me')).statusCode, 200, 'a plain check needs no store')
+  })
+}
