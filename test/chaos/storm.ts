@@ -234,15 +234,21 @@ class Browser {
     if (status === 200) {
       this.#counters.refreshes++
       this.#keep(reply)
-      const earlier = this.#children.get(presented) ?? this.#refreshToken
-      if (earlier !== this.#refreshToken) this.#counters.doubleSuccessors++
-      this.#children.set(presented, earlier)
+      this.#noteSuccessor(presented, reply?.headers['st-refresh-token'])
     }
     if (status === 401) {
       this.#isDead = true
       if (reply?.body.includes('theft')) this.#counters.falseTheftAlarms++
     }
     return status
+  }
+
+  /** A refresh soon after a confirmation keeps the token: its reply brings no successor. */
+  #noteSuccessor(presented: string, successor: unknown): void {
+    if (successor === undefined) return
+    const earlier = this.#children.get(presented) ?? String(successor)
+    if (earlier !== successor) this.#counters.doubleSuccessors++
+    this.#children.set(presented, earlier)
   }
 
   #judge(reply: Reply | null): number | undefined {
