@@ -49,6 +49,7 @@ export class Fleet {
     await Promise.all(
       processes.map(async (child) => {
         const exited = once(child, 'exit')
+        /* c8 ignore next: one of them may have been killed in this very moment */
         if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL'))
           await exited
       })
@@ -56,15 +57,18 @@ export class Fleet {
   }
 
   async #add(): Promise<void> {
+    /* c8 ignore next: a kill in the last moment */
     if (this.#stopped) return
     const child = fork(workerFile, [this.#durable.name, this.#backend.address])
     this.#starting.add(child)
     const started = new Promise<number | undefined>((resolve) => {
       child.on('message', ({ port, unhandled }: { port?: number; unhandled?: string }) => {
+        /* c8 ignore next: what is counted here should not happen */
         if (unhandled !== undefined) this.unexpected.push(unhandled)
         else resolve(port)
       })
       child.on('exit', (code, signal) => {
+        /* c8 ignore next: nor this */
         if (signal !== 'SIGKILL') this.unexpected.push(`a process ended: ${code ?? signal}`)
         this.#workers = this.#workers.filter((worker) => worker.process !== child)
         resolve(undefined)
@@ -72,6 +76,7 @@ export class Fleet {
     })
     const port = await started
     this.#starting.delete(child)
+    /* c8 ignore next: it may be killed before it listens */
     if (port !== undefined) this.#workers.push({ process: child, port })
   }
 }
