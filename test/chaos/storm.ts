@@ -196,10 +196,9 @@ class Browser {
 
   /** Whether the session can still be refreshed, and used after that: no refresh was a 401. */
   async isAlive(): Promise<boolean> {
-    /* c8 ignore next: no process is killed any more, so one attempt does, alive or dead */
-    while (!this.#isDead) if (await this.#refresh()) return (await this.#verify()) === 200
-    /* c8 ignore next: this should not happen */
-    return false
+    let isRefreshed = false
+    while (!isRefreshed && !this.#isDead) isRefreshed = await this.#refresh()
+    return isRefreshed && (await this.#verify()) === 200
   }
 
   async #login(): Promise<void> {
