@@ -54,7 +54,7 @@ function newRecord(userId: string, expiresAt: number): SessionRecord {
     keyKind: 'dynamic',
     rotation: {
       current,
-      successor: { nonce, mintedAt: nowMs },
+      successor: { nonce, handedOutAt: nowMs },
       previous: { hash, confirmedAt: nowMs, successorNonce }
     },
     revision: 2
