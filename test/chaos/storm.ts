@@ -1,3 +1,4 @@
+/* c8 ignore start: which failures a storm meets depends on when its processes die */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import type { DurableStore } from '../builders/durable-stores.ts'
@@ -136,7 +137,6 @@ class Network {
     { bearer, json }: { bearer?: string; json?: object }
   ): Promise<Reply | null> {
     const port = this.#fleet.port(this.#random())
-    /* c8 ignore next: between a kill and the next start */
     if (port === undefined) return new Promise((resolve) => setTimeout(resolve, 10, null))
     const headers = {
       'st-auth-mode': 'header',
@@ -148,7 +148,6 @@ class Network {
       request(options, async (response) => {
         const { statusCode = 0, headers } = response
         const body = await text(response).catch(() => null)
-        /* c8 ignore next: a process is rarely killed in the middle of a reply */
         resolve(body === null ? null : { status: statusCode, headers, body })
       })
         .on('error', () => resolve(null))
@@ -236,7 +235,6 @@ class Browser {
       this.#keep(reply)
       this.#noteSuccessor(presented, reply?.headers['st-refresh-token'])
     }
-    /* c8 ignore next 4: what is counted here should not happen */
     if (status === 401) {
       this.#isDead = true
       if (reply?.body.includes('theft')) this.#counters.falseTheftAlarms++
@@ -248,12 +246,10 @@ class Browser {
   #noteSuccessor(presented: string, successor: unknown): void {
     if (successor === undefined) return
     const earlier = this.#children.get(presented) ?? String(successor)
-    /* c8 ignore next: nor this */
     if (earlier !== successor) this.#counters.doubleSuccessors++
     this.#children.set(presented, earlier)
   }
 
-  /* c8 ignore next 6: which of these there are is a matter of chance */
   #judge(reply: Reply | null): number | undefined {
     if (reply === null) this.#counters.brokenConnections++
     else if (reply.status === 503) this.#counters.unavailable++
@@ -266,3 +262,4 @@ class Browser {
     this.#refreshToken = String(reply?.headers['st-refresh-token'] ?? this.#refreshToken)
   }
 }
+/* c8 ignore stop */
