@@ -13,6 +13,7 @@ import { OptionsError } from './options/options-error.ts'
 import { partOptions, resolveSettings, type Settings } from './options/resolve.ts'
 import { registerRoutes } from './routes/register-routes.ts'
 import { sessionApis } from './routes/session-apis.ts'
+import { type Clock, openClock } from './session/clock.ts'
 import { GuardedStore } from './session/guarded-store.ts'
 import { LocalAuthority } from './session/local-authority.ts'
 import { openSessions } from './session/open-sessions.ts'
@@ -40,7 +41,12 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   examineSettings(app, settings)
   examineCors(app, settings)
 
-  const transport = new HttpTransport(settings)
+  const sockets = new SessionSockets()
+  const store = new GuardedStore(settings.store ?? memoryStore(), (handles) =>
+    sockets.endOf(handles)
+  )
+  const clock = openClock(store, settings.clock)
+  const transport = new HttpTransport(settings, clock.now)
   installErrors(app, {
     ...errorsOptions,
     clearTokens: (request, reply) => transport.write(request, reply, { clear: 'all' })
@@ -48,14 +54,10 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   // Its parsing hook costs more than a whole session check; we read our cookies ourselves.
   if (!app.hasReplyDecorator('setCookie')) await app.register(fastifyCookie, { hook: false })
 
-  const sockets = new SessionSockets()
-  const store = new GuardedStore(settings.store ?? memoryStore(), (handles) =>
-    sockets.endOf(handles)
-  )
-  const { accessTokens, authority } = await openAuthority(store, settings)
-  const { clock, globalClaimValidators, override } = settings
+  const { accessTokens, authority } = await openAuthority(store, clock, settings)
+  const { globalClaimValidators, override } = settings
   const sessions = openSessions(
-    { authority, transport, clock, globalClaimValidators, sockets },
+    { authority, transport, clock: clock.now, globalClaimValidators, sockets },
     accessTokens,
     {
       ...settings,
@@ -74,7 +76,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
     prefix: settings.appInfo.routeBasePath
   })
 
-  const stopSweeper = startSweeper(store, { clock: settings.clock, log: app.log })
+  const stopSweeper = startSweeper(store, { clock: clock.now, log: app.log })
   app.addHook('onClose', async () => {
     stopSweeper()
     sockets.stop()
@@ -90,8 +92,9 @@ const plugin: FastifyPluginAsync<SupersessionOptions> = fp(supersession, {
 export default plugin
 
 /** Everything below `app.sessions`: keys, tokens, and the operations on the store. */
-async function openAuthority(store: SessionStore, settings: Settings) {
-  const nowMs = settings.clock()
+async function openAuthority(store: SessionStore, clock: Clock, settings: Settings) {
+  await clock.sync()
+  const nowMs = clock.now()
   const keyRing = new KeyRing(store, {
     algorithm: settings.signingAlgorithm,
     updateIntervalMs: settings.keyUpdateIntervalMs,
@@ -104,7 +107,8 @@ async function openAuthority(store: SessionStore, settings: Settings) {
     keyKind: settings.keyKind,
     cacheSize: settings.accessTokenCacheSize
   })
-  const authority = new LocalAuthority({ store, keyRing, accessTokens, refreshTokens }, settings)
+  const parts = { store, keyRing, accessTokens, refreshTokens, clock }
+  const authority = new LocalAuthority(parts, settings)
   return { accessTokens, authority }
 }
 

@@ -173,7 +173,7 @@ export interface SupersessionOptions extends Pick<ErrorsOptions, SharedErrorsOpt
 
   /**
    * The time, milliseconds since the epoch. For tests.
-   * @defaultValue `Date.now`
+   * @defaultValue the store's time where several machines can share it, else `Date.now`
    */
   readonly clock?: () => number
 }

@@ -99,6 +99,12 @@ export interface SessionStore {
    */
   addKey(key: StoredKey, expectedNewestKid: string | null): Awaitable<boolean>
 
+  /**
+   * The store's own time, in whole milliseconds since the epoch: the one clock that processes on
+   * different machines share. Left out where they all run on one machine.
+   */
+  now?(): Awaitable<number>
+
   /** Lets go of what the store opened itself. Called when the app closes. */
   close(): Awaitable<void>
 }

@@ -20,8 +20,7 @@ export const defaults = {
   claims: [],
   globalClaimValidators: [],
   override: {},
-  requestProperty: 'session',
-  clock: Date.now as () => number
+  requestProperty: 'session'
 } as const
 
 export const appInfoDefaults = {

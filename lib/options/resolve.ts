@@ -36,7 +36,8 @@ export interface Settings {
   readonly globalClaimValidators: readonly ClaimValidator[]
   readonly override: SessionOverrides
   readonly requestProperty: string
-  readonly clock: () => number
+  /** `undefined`: the store's time, or the machine's. */
+  readonly clock: (() => number) | undefined
 }
 
 type Name = keyof SupersessionOptions
@@ -66,7 +67,7 @@ const checks = {
   globalClaimValidators: listOf<ClaimValidator>('claim validators', ['validate']),
   override: overrides,
   requestProperty: propertyName,
-  clock: functionOf<() => number>()
+  clock: optional(functionOf<() => number>())
 } satisfies { readonly [name in Name]?: Check<unknown> }
 
 /** Options that are checked together, where they are resolved. */

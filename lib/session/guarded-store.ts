@@ -4,6 +4,8 @@ import { isPromise } from './awaitable.ts'
 
 /** A store whose failures are 503s: it says nothing about the session, so nobody is logged out. */
 export class GuardedStore implements SessionStore {
+  /** There where the store has it. */
+  readonly now?: () => Awaitable<number>
   readonly #store: SessionStore
   readonly #onDelete: (handles: readonly string[]) => void
 
@@ -11,6 +13,8 @@ export class GuardedStore implements SessionStore {
   constructor(store: SessionStore, onDelete: (handles: readonly string[]) => void) {
     this.#store = store
     this.#onDelete = onDelete
+    const now = store.now?.bind(store)
+    if (now !== undefined) this.now = () => guard(now)
   }
 
   insert(record: SessionRecord): Awaitable<void> {

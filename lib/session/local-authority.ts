@@ -20,6 +20,7 @@ import type {
   RefreshInput,
   RefreshResult
 } from './authority.ts'
+import type { Clock } from './clock.ts'
 import { type Child, confirmByUse, type RotationStep, rotate, startRotation } from './rotation.ts'
 
 /** Each lost race means that another request got through, so this many is a broken store. */
@@ -33,6 +34,7 @@ export interface LocalAuthorityParts {
   readonly keyRing: KeyRing
   readonly accessTokens: AccessTokens
   readonly refreshTokens: RefreshTokens
+  readonly clock: Clock
 }
 
 export interface LocalAuthoritySettings {
@@ -44,7 +46,6 @@ export interface LocalAuthoritySettings {
   /** `Infinity`: as long as it is used. */
   readonly absoluteLifetimeMs: number
   readonly refreshGracePeriodMs: number
-  readonly clock: () => number
 }
 
 /** Runs the operations in this process, on a store. */
@@ -53,6 +54,7 @@ export class LocalAuthority implements Authority {
   readonly #keyRing: KeyRing
   readonly #accessTokens: AccessTokens
   readonly #refreshTokens: RefreshTokens
+  readonly #clock: Clock
   readonly #settings: LocalAuthoritySettings
 
   constructor(parts: LocalAuthorityParts, settings: LocalAuthoritySettings) {
@@ -60,11 +62,12 @@ export class LocalAuthority implements Authority {
     this.#keyRing = parts.keyRing
     this.#accessTokens = parts.accessTokens
     this.#refreshTokens = parts.refreshTokens
+    this.#clock = parts.clock
     this.#settings = settings
   }
 
   async create(input: CreateInput): Promise<FreshTokens> {
-    const nowMs = this.#settings.clock()
+    const nowMs = this.#clock.now()
     const { userId, tenantId, withAntiCsrf } = input
     const uuid = randomUUID()
     const handle = tenantId === PUBLIC_TENANT ? uuid : `${uuid}_${tenantId}`
@@ -125,14 +128,14 @@ export class LocalAuthority implements Authority {
   }
 
   async regenerate({ payload }: AccessToken): Promise<AccessToken | null> {
-    const nowMs = this.#settings.clock()
+    const nowMs = this.#clock.now()
     const record = await this.#find(payload.sessionHandle, nowMs)
     if (record === null || payload.exp * 1000 <= nowMs) return null
     return this.#mint(record, lineageOf(payload), { nowMs, expiresAt: payload.exp })
   }
 
   async info(handle: string): Promise<SessionInformation | null> {
-    const record = await this.#find(handle, this.#settings.clock())
+    const record = await this.#find(handle, this.#clock.now())
     if (record === null) return null
     const { userId, createdAt, expiresAt, sessionData, payload, device } = record
     return {
@@ -153,19 +156,19 @@ export class LocalAuthority implements Authority {
   }
 
   async list(userId: string, tenantId: string | undefined): Promise<string[]> {
-    const handles = await this.#store.listByUser(userId, this.#settings.clock())
+    const handles = await this.#store.listByUser(userId, this.#clock.now())
     return tenantId === undefined
       ? handles
       : handles.filter((handle) => tenantOf(handle) === tenantId)
   }
 
   async createJWT(payload: JsonObject, kind: KeyKind): Promise<string> {
-    const key = await this.#keyRing.signingKey(kind, this.#settings.clock())
+    const key = await this.#keyRing.signingKey(kind, this.#clock.now())
     return key.signJwt(payload)
   }
 
   async keys(): Promise<{ keys: readonly PublicJwk[]; maxAgeSeconds: number }> {
-    const nowMs = this.#settings.clock()
+    const nowMs = this.#clock.now()
     // Adds the next key when it is due, so that it is published before it signs.
     await this.#keyRing.signingKey('dynamic', nowMs)
     return this.#keyRing.jwks(nowMs)
@@ -173,7 +176,7 @@ export class LocalAuthority implements Authority {
 
   /** A confirmed token against its record: gone, or with claims that changed since. */
   #compare(token: AccessToken, record: SessionRecord | null): Awaitable<ConfirmResult> {
-    const nowMs = this.#settings.clock()
+    const nowMs = this.#clock.now()
     if (record === null || record.expiresAt <= nowMs) return { status: 'UNAUTHORISED' }
     const isUnchanged = JSON.stringify(customClaimsOf(token.payload)) === record.payload
     return isUnchanged ? CONFIRMED : this.#reissue(token, record, nowMs)
@@ -303,8 +306,9 @@ export class LocalAuthority implements Authority {
     handle: string,
     decide: (found: SessionRecord, nowMs: number) => { decision: Decision; next: SessionRecord }
   ): Promise<Transaction<Decision>> {
+    await this.#clock.sync()
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const nowMs = this.#settings.clock()
+      const nowMs = this.#clock.now()
       const found = await this.#find(handle, nowMs)
       if (found === null) return { record: null, decision: null, nowMs }
       const { decision, next } = decide(found, nowMs)

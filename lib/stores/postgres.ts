@@ -159,6 +159,10 @@ class StatementStore implements PostgresStore {
     return (await this.#query(this.#statements.addKey, values)).rowCount === 1
   }
 
+  async now(): Promise<number> {
+    return Number((await this.#query(NOW, [])).rows[0]?.['now'])
+  }
+
   close(): void {}
 
   /** A statement is a transaction of its own, so one that was rolled back can be sent again. */
@@ -173,6 +177,8 @@ class StatementStore implements PostgresStore {
     return this.#client.query(text, values)
   }
 }
+
+const NOW = 'SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now'
 
 function statementsOf(table: string) {
   const [sessions, keys] = [`${table}_sessions`, `${table}_keys`]

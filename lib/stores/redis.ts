@@ -123,6 +123,10 @@ class RedisStore implements SessionStore {
     return (await this.#run(ADD_KEY, this.#keysKey(), [JSON.stringify(key), expected])) === 1
   }
 
+  async now(): Promise<number> {
+    return Number(await this.#run(NOW, this.#keysKey(), []))
+  }
+
   close(): void {}
 
   /**
@@ -205,6 +209,11 @@ const UNINDEX = script("return redis.call('ZREM', KEYS[1], ARGV[1])")
 
 const LIST = script(`${DROP_ENDED}
 return redis.call('ZRANGE', KEYS[1], 0, -1)`)
+
+// Named with a key, so that in a cluster all ask the same node.
+const NOW = script(`
+local time = redis.call('TIME')
+return time[1] * 1000 + math.floor(time[2] / 1000)`)
 
 const LIST_KEYS = script("return redis.call('LRANGE', KEYS[1], 0, -1)")
 

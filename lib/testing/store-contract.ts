@@ -379,6 +379,15 @@ export const storeContract: readonly StoreContractCase[] = [
     const reopened = await openStore()
     assert.deepEqual(await reopened.get(record.handle), record)
     assert.deepEqual(await reopened.listKeys(), [key])
+  }),
+
+  promise('a store that tells the time tells all processes the same', async ({ store, other }) => {
+    if (store.now === undefined || other.now === undefined) return
+    const [first, second, third] = [await store.now(), await other.now(), await store.now()]
+    for (const nowMs of [first, second, third]) assert.ok(Number.isSafeInteger(nowMs))
+    assert.ok(first <= second && second <= third)
+    // In milliseconds, of this century.
+    assert.ok(first > Date.UTC(2000, 0) && first < Date.UTC(2100, 0))
   })
 ]
 

@@ -22,11 +22,13 @@ const MAX_COOKIE_BYTES = 4096
 /** Tokens in cookies and headers of HTTP, as the SuperTokens front end expects them. */
 export class HttpTransport implements TokenTransport {
   readonly #settings: Settings
+  readonly #clock: () => number
   readonly #cookies: SessionCookies
   readonly #sameSite: SameSiteRule
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, clock: () => number) {
     this.#settings = settings
+    this.#clock = clock
     this.#cookies = new SessionCookies(settings.cookies)
     this.#sameSite = sameSiteRule(settings.appInfo, settings.cookies)
   }
@@ -113,7 +115,7 @@ export class HttpTransport implements TokenTransport {
     { accessToken, refreshToken }: IssuedTokens
   ): void {
     const sameSite = this.#sameSite(request)
-    const expiresAt = accessCookieExpiry(this.#settings.clock())
+    const expiresAt = accessCookieExpiry(this.#clock())
     if (accessToken.text.length > MAX_COOKIE_BYTES)
       request.log.warn(
         { length: accessToken.text.length },
