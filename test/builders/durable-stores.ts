@@ -1,6 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import type { Test } from 'tap'
@@ -16,7 +16,7 @@ export interface DurableStore {
   readonly name: string
   /** For tap's `skip`. */
   readonly skip: string | false
-  /** Starts a backend of its own, empty and ready. */
+  /** Starts a backend of its own, empty and ready, which keeps what it has when it crashes. */
   readonly start: () => Promise<Backend>
   /** Opens a store on a backend, from any process. */
   readonly connect: (address: string) => Connection
@@ -25,6 +25,19 @@ export interface DurableStore {
 export interface Backend {
   readonly address: string
   readonly stop: () => Promise<void>
+  /** Where the store is a process of its own: that process. */
+  readonly server?: BackendServer
+}
+
+export interface BackendServer {
+  /** Where it listens. */
+  readonly socket: string
+  /** The address of one that listens elsewhere. */
+  readonly addressAt: (socket: string) => string
+  /** Ends it without a goodbye to its clients. */
+  readonly crash: () => Promise<void>
+  /** Starts it again. */
+  readonly resume: () => Promise<void>
 }
 
 export interface Connection {
@@ -53,8 +66,18 @@ export const durableStores: readonly DurableStore[] = [
     name: 'Redis',
     skip: skipWithoutRedis,
     async start() {
-      const server = await RedisServer.start()
-      return { address: server.socket, stop: () => server.stop() }
+      const server = await RedisServer.start('--appendonly', 'yes', '--appendfsync', 'always')
+      const { socket } = server
+      return {
+        address: socket,
+        stop: () => server.stop(),
+        server: {
+          socket,
+          addressAt: (other) => other,
+          crash: () => server.crash(),
+          resume: () => server.resume()
+        }
+      }
     },
     connect(socket) {
       const client = new Redis(socket, { maxRetriesPerRequest: 1 })
@@ -71,7 +94,16 @@ export const durableStores: readonly DurableStore[] = [
       await client.connect()
       await postgresStore({ client }).migrate()
       await client.end()
-      return { address: server.folder, stop: () => server.stop() }
+      return {
+        address: server.folder,
+        stop: () => server.stop(),
+        server: {
+          socket: server.socket,
+          addressAt: dirname,
+          crash: () => server.crash(),
+          resume: () => server.resume()
+        }
+      }
     },
     connect(host) {
       const client = new pg.Pool({ host, user: 'postgres' })

@@ -28,11 +28,17 @@ export class PostgresServer {
   readonly folder: string
   /** Whom the server runs as; `undefined`: whoever runs the tests. */
   readonly #user: ServerUser | undefined
-  #isStopped = false
+  readonly #settings: Readonly<Record<string, string>>
+  #isRunning = false
 
-  private constructor(folder: string, user: ServerUser | undefined) {
+  private constructor(
+    folder: string,
+    user: ServerUser | undefined,
+    settings: Readonly<Record<string, string>>
+  ) {
     this.folder = folder
     this.#user = user
+    this.#settings = settings
   }
 
   /**
@@ -44,26 +50,46 @@ export class PostgresServer {
     const folder = await mkdtemp(join(tmpdir(), 'postgres-'))
     const user = await serverUser()
     if (user !== undefined) await chown(folder, user.uid, user.gid)
-    const server = new PostgresServer(folder, user)
-    const data = join(folder, 'data')
+    const all = { listen_addresses: "''", fsync: 'off', max_connections: '200', ...settings }
+    const server = new PostgresServer(folder, user, all)
     const [auth, encoding] = [
       ['-A', 'trust'],
       ['-E', 'UTF8', '--locale=C']
     ]
-    await server.#run(initdb, '-D', data, '-U', 'postgres', ...auth, '--no-sync', ...encoding)
-    const all = { listen_addresses: "''", fsync: 'off', max_connections: '200', ...settings }
-    const options = Object.entries(all).map(([name, value]) => `-c ${name}=${value}`)
-    const start = ['-w', '-l', join(folder, 'log'), '-o', `-k ${folder} ${options.join(' ')}`]
-    await server.#run(pgCtl, '-D', data, '-s', ...start, 'start')
+    const cluster = ['-D', server.#data, '-U', 'postgres', ...auth, '--no-sync', ...encoding]
+    await server.#run(initdb, ...cluster)
+    await server.resume()
     return server
   }
 
+  /** The socket in its folder. */
+  get socket(): string {
+    return join(this.folder, '.s.PGSQL.5432')
+  }
+
+  /** Starts it on what it kept. Resolves when it answers. */
+  async resume(): Promise<void> {
+    const options = Object.entries(this.#settings).map(([name, value]) => `-c ${name}=${value}`)
+    const start = ['-w', '-l', join(this.folder, 'log')]
+    const server = ['-o', `-k ${this.folder} ${options.join(' ')}`]
+    await this.#run(pgCtl, '-D', this.#data, '-s', ...start, ...server, 'start')
+    this.#isRunning = true
+  }
+
   /** Without a goodbye to its clients. */
+  async crash(): Promise<void> {
+    if (!this.#isRunning) return
+    this.#isRunning = false
+    await this.#run(pgCtl, '-D', this.#data, '-s', '-m', 'immediate', 'stop')
+  }
+
   async stop(): Promise<void> {
-    if (this.#isStopped) return
-    this.#isStopped = true
-    await this.#run(pgCtl, '-D', join(this.folder, 'data'), '-s', '-m', 'immediate', 'stop')
+    await this.crash()
     await rm(this.folder, { recursive: true, force: true })
+  }
+
+  get #data(): string {
+    return join(this.folder, 'data')
   }
 
   async #run(file: string | undefined, ...args: string[]): Promise<void> {

@@ -12,35 +12,50 @@ const binary = findServer('redis-server') ?? findServer('valkey-server')
 /** For tap's `skip`. */
 export const skipWithoutRedis = skipWithout('redis-server', binary)
 
-/** A Redis of its own on a Unix socket, which keeps nothing. */
+/** A Redis of its own on a Unix socket, which keeps nothing unless it is told to. */
 export class RedisServer {
   readonly socket: string
   readonly #folder: string
-  readonly #process: ChildProcess
+  readonly #settings: readonly string[]
+  #process: ChildProcess | null = null
 
-  private constructor(folder: string, process: ChildProcess) {
+  private constructor(folder: string, settings: readonly string[]) {
     this.#folder = folder
-    this.#process = process
+    this.#settings = settings
     this.socket = join(folder, 'redis.sock')
   }
 
   /** Resolves when it answers. */
-  static async start(...more: string[]): Promise<RedisServer> {
-    const folder = await mkdtemp(join(tmpdir(), 'redis-'))
-    const settings = ['--port', '0', '--unixsocket', 'redis.sock', '--dir', folder]
+  static async start(...settings: string[]): Promise<RedisServer> {
+    const server = new RedisServer(await mkdtemp(join(tmpdir(), 'redis-')), settings)
+    await server.resume()
+    return server
+  }
+
+  /** Starts it on what it kept. Resolves when it answers. */
+  async resume(): Promise<void> {
+    const place = ['--port', '0', '--unixsocket', 'redis.sock', '--dir', this.#folder]
     const child = spawn(
       String(binary),
-      [...settings, '--save', '', '--appendonly', 'no', ...more],
-      { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] }
+      [...place, '--save', '', '--appendonly', 'no', ...this.#settings],
+      { cwd: this.#folder, stdio: ['ignore', 'pipe', 'inherit'] }
     )
+    this.#process = child
     for await (const line of createInterface(child.stdout))
       if (/ready to accept connections/i.test(line)) break
-    return new RedisServer(folder, child)
+  }
+
+  /** Without a goodbye to its clients. */
+  async crash(): Promise<void> {
+    const child = this.#process
+    this.#process = null
+    if (child === null || child.exitCode !== null) return
+    const exited = once(child, 'exit')
+    if (child.kill('SIGKILL')) await exited
   }
 
   async stop(): Promise<void> {
-    const exited = once(this.#process, 'exit')
-    if (this.#process.exitCode === null && this.#process.kill('SIGKILL')) await exited
+    await this.crash()
     await rm(this.#folder, { recursive: true, force: true })
   }
 }

@@ -2,46 +2,70 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { Backend, DurableStore } from '../builders/durable-stores.ts'
+import { NO_STORE } from './exit-codes.ts'
 
 const workerFile = fileURLToPath(new URL('./worker.js', import.meta.url))
 
 interface Worker {
   readonly process: ChildProcess
   readonly port: number
+  /** By how much its clock is wrong. */
+  readonly skewMs: number
+}
+
+export interface FleetSettings {
+  /** Name of the store, and where its processes reach it. */
+  readonly store: string
+  readonly address: string
+  /** Clusters of processes: each has as many, and a clock that is wrong by its own amount. */
+  readonly size: number
+  readonly skewsMs: readonly number[]
 }
 
 /** Processes of one app on one store. One that is killed is followed by another. */
 export class Fleet {
   readonly unexpected: string[] = []
   kills = 0
-  readonly #durable: DurableStore
-  readonly #backend: Backend
+  pauses = 0
+  readonly #settings: FleetSettings
   readonly #starting = new Set<ChildProcess>()
   #workers: Worker[] = []
   #stopped = false
 
-  constructor(durable: DurableStore, backend: Backend) {
-    this.#durable = durable
-    this.#backend = backend
+  constructor(settings: FleetSettings) {
+    this.#settings = settings
   }
 
-  async start(size: number): Promise<void> {
-    await Promise.all(Array.from({ length: size }, () => this.#add()))
+  async start(): Promise<void> {
+    const { size, skewsMs } = this.#settings
+    await Promise.all(
+      skewsMs.flatMap((skewMs) => Array.from({ length: size }, () => this.#add(skewMs)))
+    )
   }
 
   /** The port of one of them, as a load balancer chooses; `undefined` while there is none. */
   port(random: number): number | undefined {
-    return this.#workers[Math.floor(random * this.#workers.length)]?.port
+    return this.#choose(random)?.port
   }
 
   /** Gives one of them no chance to finish what it does. */
   async killOne(random: number): Promise<void> {
-    const [killed] = this.#workers.splice(Math.floor(random * this.#workers.length), 1)
+    const killed = this.#choose(random)
     if (killed === undefined) return
+    this.#workers = this.#workers.filter((worker) => worker !== killed)
     this.kills++
     killed.process.kill('SIGKILL')
-    await this.#add()
+    await this.#add(killed.skewMs)
+  }
+
+  /** Has one of them stand still in the midst of what it does, for a while. */
+  async pauseOne(random: number, pauseMs: number): Promise<void> {
+    const paused = this.#choose(random)
+    if (paused === undefined) return
+    this.pauses++
+    paused.process.kill('SIGSTOP')
+    await new Promise((resolve) => setTimeout(resolve, pauseMs))
+    paused.process.kill('SIGCONT')
   }
 
   async stop(): Promise<void> {
@@ -56,9 +80,24 @@ export class Fleet {
     )
   }
 
-  async #add(): Promise<void> {
-    if (this.#stopped) return
-    const child = fork(workerFile, [this.#durable.name, this.#backend.address])
+  #choose(random: number): Worker | undefined {
+    return this.#workers[Math.floor(random * this.#workers.length)]
+  }
+
+  async #add(skewMs: number): Promise<void> {
+    while (!this.#stopped) {
+      const worker = await this.#startOne(skewMs)
+      if (worker === undefined) continue
+      this.#workers.push(worker)
+      return
+    }
+  }
+
+  /** `undefined` where it ended before it listened. */
+  async #startOne(skewMs: number): Promise<Worker | undefined> {
+    const { store, address } = this.#settings
+    const wrongClock = `data:text/javascript,const now = Date.now; Date.now = () => now() + ${skewMs}`
+    const child = fork(workerFile, [store, address], { execArgv: ['--import', wrongClock] })
     this.#starting.add(child)
     const started = new Promise<number | undefined>((resolve) => {
       child.on('message', ({ port, unhandled }: { port?: number; unhandled?: string }) => {
@@ -66,14 +105,16 @@ export class Fleet {
         else resolve(port)
       })
       child.on('exit', (code, signal) => {
-        if (signal !== 'SIGKILL') this.unexpected.push(`a process ended: ${code ?? signal}`)
+        // Whoever starts without the store ends, and is started again.
+        if (signal !== 'SIGKILL' && code !== NO_STORE)
+          this.unexpected.push(`a process ended: ${code ?? signal}`)
         this.#workers = this.#workers.filter((worker) => worker.process !== child)
         resolve(undefined)
       })
     })
     const port = await started
     this.#starting.delete(child)
-    if (port !== undefined) this.#workers.push({ process: child, port })
+    return port === undefined ? undefined : { process: child, port, skewMs }
   }
 }
 /* c8 ignore stop */

@@ -1,8 +1,10 @@
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
+import { StoreUnavailableError } from '../../lib/errors/index.ts'
 import supersession from '../../lib/index.ts'
 import { addRoutes, FAST_KEYS } from '../builders/app.ts'
 import { type DurableStore, durableStores } from '../builders/durable-stores.ts'
+import { NO_STORE } from './exit-codes.ts'
 
 // A process of the app as it runs in production, on a store that others use as well. Tells its
 // parent the port that it listens on, and whatever it did not expect.
@@ -14,7 +16,12 @@ process.on('disconnect', () => process.exit())
 const durable = durableStores.find((one) => one.name === name) as DurableStore
 const { store } = durable.connect(String(address))
 const app: FastifyInstance = Fastify()
-await app.register(supersession, { ...FAST_KEYS, store })
+try {
+  await app.register(supersession, { ...FAST_KEYS, store })
+} catch (error) {
+  if (!(error instanceof StoreUnavailableError)) throw error
+  process.exit(NO_STORE)
+}
 addRoutes(app)
 await app.listen({ host: '127.0.0.1', port: 0 })
 process.send?.({ port: (app.server.address() as AddressInfo).port })

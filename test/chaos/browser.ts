@@ -1,0 +1,179 @@
+/* c8 ignore start: what becomes of a request depends on when processes die */
+import { Agent, type IncomingHttpHeaders, request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Fleet } from './fleet.ts'
+
+/** What browsers saw. */
+export interface Counters {
+  falseTheftAlarms: number
+  doubleSuccessors: number
+  otherReplies: number
+  refreshes: number
+  verifications: number
+  unavailable: number
+  brokenConnections: number
+}
+
+/** The share of refreshes that two, or three, tabs send at the same time. */
+const TOGETHER = 0.25
+
+/** How long a client waits where nobody could serve it. */
+const RETRY_AFTER_MS = 50
+
+interface Reply {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+
+/** What is between browsers and processes: each request goes to any of these. */
+export class Network {
+  readonly #fleet: Fleet
+  readonly #random: () => number
+  readonly #agent = new Agent({ keepAlive: true })
+
+  constructor(fleet: Fleet, random: () => number) {
+    this.#fleet = fleet
+    this.#random = random
+  }
+
+  /** `null` where the connection broke: nobody knows whether the request was carried out. */
+  async send(
+    method: 'GET' | 'POST',
+    path: string,
+    { bearer, json }: { bearer?: string; json?: object }
+  ): Promise<Reply | null> {
+    const port = this.#fleet.port(this.#random())
+    if (port === undefined) return null
+    const headers = {
+      'st-auth-mode': 'header',
+      ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }),
+      ...(json !== undefined && { 'content-type': 'application/json' })
+    }
+    return new Promise((resolve) => {
+      const options = { host: '127.0.0.1', port, method, path, headers, agent: this.#agent }
+      request(options, async (response) => {
+        const { statusCode = 0, headers } = response
+        const body = await text(response).catch(() => null)
+        resolve(body === null ? null : { status: statusCode, headers, body })
+      })
+        .on('error', () => resolve(null))
+        .end(json && JSON.stringify(json))
+    })
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+}
+
+interface BrowserSettings {
+  readonly userId: string
+  readonly random: () => number
+}
+
+/**
+ * One session, with the rules of the browser SDK: one refresh at a time, though other tabs may
+ * send theirs in the same moment; tokens are kept until others arrive.
+ */
+export class Browser {
+  isLoggedIn = false
+  readonly #network: Network
+  readonly #counters: Counters
+  readonly #settings: BrowserSettings
+  readonly #children = new Map<string, string>()
+  #accessToken = ''
+  #refreshToken = ''
+  #isDead = false
+
+  constructor(network: Network, counters: Counters, settings: BrowserSettings) {
+    this.#network = network
+    this.#counters = counters
+    this.#settings = settings
+  }
+
+  async run(isOver: () => boolean): Promise<void> {
+    while (!this.isLoggedIn && !isOver()) if (!(await this.#login())) await pause(RETRY_AFTER_MS)
+    while (this.isLoggedIn && !this.#isDead && !isOver()) {
+      await this.#verify()
+      if (!(await this.#refresh())) await pause(RETRY_AFTER_MS)
+    }
+  }
+
+  /** Whether the session can still be refreshed, and used after that: no refresh was a 401. */
+  async isAlive(): Promise<boolean> {
+    while (!(await this.#refresh())) {
+      if (this.#isDead) return false
+      await pause(RETRY_AFTER_MS)
+    }
+    let status = await this.#verify()
+    for (; status !== 200 && status !== 401; status = await this.#verify())
+      await pause(RETRY_AFTER_MS)
+    return status === 200
+  }
+
+  async #login(): Promise<boolean> {
+    const json = { userId: this.#settings.userId }
+    const reply = await this.#network.send('POST', '/login', { json })
+    this.isLoggedIn = this.#judge(reply) === 200
+    this.#keep(reply)
+    return this.isLoggedIn
+  }
+
+  async #verify(): Promise<number | undefined> {
+    const reply = await this.#network.send('GET', '/me', { bearer: this.#accessToken })
+    this.#counters.verifications++
+    const status = this.#judge(reply)
+    if (status === 200) this.#keep(reply)
+    return status
+  }
+
+  /** @returns Whether there was an answer. */
+  async #refresh(): Promise<boolean> {
+    const presented = this.#refreshToken
+    const tabs = this.#settings.random() < TOGETHER ? 2 + Math.round(this.#settings.random()) : 1
+    const replies = await Promise.all(
+      Array.from({ length: tabs }, () =>
+        this.#network.send('POST', '/auth/session/refresh', { bearer: presented })
+      )
+    )
+    const statuses = replies.map((reply) => this.#afterRefresh(presented, reply))
+    return statuses.includes(200)
+  }
+
+  #afterRefresh(presented: string, reply: Reply | null): number | undefined {
+    const status = this.#judge(reply)
+    if (status === 200) {
+      this.#counters.refreshes++
+      this.#keep(reply)
+      this.#noteSuccessor(presented, reply?.headers['st-refresh-token'])
+    }
+    if (status === 401) {
+      this.#isDead = true
+      if (reply?.body.includes('theft')) this.#counters.falseTheftAlarms++
+    }
+    return status
+  }
+
+  /** A refresh soon after a confirmation keeps the token: its reply brings no successor. */
+  #noteSuccessor(presented: string, successor: unknown): void {
+    if (successor === undefined) return
+    const earlier = this.#children.get(presented) ?? String(successor)
+    if (earlier !== successor) this.#counters.doubleSuccessors++
+    this.#children.set(presented, earlier)
+  }
+
+  #judge(reply: Reply | null): number | undefined {
+    if (reply === null) this.#counters.brokenConnections++
+    else if (reply.status === 503) this.#counters.unavailable++
+    else if (reply.status !== 200 && reply.status !== 401) this.#counters.otherReplies++
+    return reply?.status
+  }
+
+  #keep(reply: Reply | null): void {
+    this.#accessToken = String(reply?.headers['st-access-token'] ?? this.#accessToken)
+    this.#refreshToken = String(reply?.headers['st-refresh-token'] ?? this.#refreshToken)
+  }
+}
+/* c8 ignore stop */
