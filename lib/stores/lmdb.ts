@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SessionRecord, SessionStore, StoredKey } from '../../types/store.d.ts'
 import { checkNames } from '../options/check.ts'
 import { OptionsError } from '../options/options-error.ts'
@@ -60,6 +61,10 @@ export function lmdbStore(options: LmdbStoreOptions): SessionStore {
 
 /** Handles per transaction, so that thousands of them do not hold up requests. */
 const BATCH = 100
+/** Handles that are listed before others have their turn. */
+const PAGE = 500
+
+type UserKey = [user: string, expiresAt: number, handle: string]
 
 class LmdbStore implements SessionStore {
   readonly #root: Environment
@@ -67,7 +72,7 @@ class LmdbStore implements SessionStore {
   /** Handles by their end: what has expired stands in front. */
   readonly #ends: Table<boolean, [expiresAt: number, handle: string]>
   /** Handles by user and end. */
-  readonly #users: Table<boolean, [user: string, expiresAt: number, handle: string]>
+  readonly #users: Table<boolean, UserKey>
   /** In the order of adding. */
   readonly #keys: Table<StoredKey, number>
   #closed: Promise<void> | undefined
@@ -111,14 +116,19 @@ class LmdbStore implements SessionStore {
     return deleted
   }
 
-  listByUser(userId: string, nowMs: number): string[] {
+  async listByUser(userId: string, nowMs: number): Promise<string[]> {
     const user = hashOf(userId)
-    this.#root.resetReadTxn()
-    const ends = this.#users.getKeys({
-      start: [user, nowMs + 1, ''],
-      end: [user, Number.MAX_VALUE, '']
-    })
-    return Array.from(ends, ([, , handle]) => handle)
+    const end: UserKey = [user, Number.MAX_VALUE, '']
+    // Met twice are the last of a page, and sessions whose end moves forward meanwhile.
+    const handles = new Set<string>()
+    for (let start: UserKey | undefined = [user, nowMs + 1, '']; start !== undefined; ) {
+      this.#root.resetReadTxn()
+      const page: UserKey[] = Array.from(this.#users.getKeys({ start, end, limit: PAGE }))
+      for (const [, , handle] of page) handles.add(handle)
+      start = page.length < PAGE ? undefined : page.at(-1)
+      if (start !== undefined) await nextTurn()
+    }
+    return [...handles]
   }
 
   async deleteExpired(nowMs: number, limit: number): Promise<number> {

@@ -41,8 +41,8 @@ export interface StormReport {
 
 /** How wrong the clocks of the two clusters are, where they are. */
 const SKEWS_MS = [-120_000, 180_000]
-const CUT_ONE_OF = 3000
-const DELAY_ONE_OF = 1000
+const CUT_ONE_OF = 800
+const DELAY_ONE_OF = 300
 const MAX_DELAY_MS = 1500
 
 /**

@@ -52,8 +52,31 @@ test('reads answer at once, without a promise', async (t) => {
   const record = newRecord()
   await store.insert(record)
   t.same(store.get(record.handle), record)
-  t.same(store.listByUser(record.userId, 0), [record.handle])
   t.same(store.listKeys(), [])
+})
+
+test('a list of thousands of sessions gives way to requests', async (t) => {
+  const store = lmdbStore({ path: await newFolder(t) })
+  t.teardown(() => store.close())
+  const nowMs = Date.now()
+  const records = Array.from({ length: 2400 }, (_, index) =>
+    newRecord({ userId: 'ada', expiresAt: nowMs + 1000 + index })
+  )
+  await Promise.all(records.map((record) => store.insert(record)))
+  let turns = 0
+  let isListed = false
+  const countTurns = () => {
+    turns++
+    if (!isListed) setImmediate(countTurns)
+  }
+  setImmediate(countTurns)
+  const listed = await store.listByUser('ada', nowMs)
+  isListed = true
+  t.same(
+    listed,
+    records.map(({ handle }) => handle)
+  )
+  t.ok(turns >= 4, `${turns} turns of the event loop while it was made`)
 })
 
 test('hundreds of sessions are deleted, batch by batch', async (t) => {
