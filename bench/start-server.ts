@@ -21,7 +21,12 @@ export async function startServer(name: string, order: object): Promise<Server> 
   const path = name.startsWith('peers/')
     ? `bench/servers/${name}.js`
     : fileURLToPath(new URL(`./servers/${name}.js`, import.meta.url))
-  const child = fork(path, { serialization: 'advanced' })
+  const child = fork(path, {
+    serialization: 'advanced',
+    // The flags of this process, source maps for one, are not to slow a server down.
+    execArgv: [],
+    env: { ...process.env, NODE_ENV: 'production' }
+  })
   child.send(order)
   const [answer] = await Promise.race([
     once(child, 'message') as Promise<[{ port: number; requests: Headers[] }]>,

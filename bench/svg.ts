@@ -25,8 +25,9 @@ svg { --paper: #ffffff; --ink: #1f2933; --soft: #5f6b7a; --faint: #e3e8ee; ${var
 text { fill: var(--ink); font-size: 13px }
 .title { font-size: 18px; font-weight: 600 }
 .head { font-weight: 600 }
-.soft { fill: var(--soft); font-size: 12px }
+.soft { fill: var(--soft); font-size: 12px; font-weight: 400 }
 .tick { fill: var(--soft); font-size: 11.5px; text-anchor: middle }
+.value { fill: var(--soft); font-size: 11.5px; text-anchor: middle; paint-order: stroke; stroke: var(--paper); stroke-width: 4 }
 .grid, .rule { stroke: var(--faint) }
 .strong { stroke: var(--soft) }
 .goal { stroke: var(--ink); stroke-width: 1.5 }
