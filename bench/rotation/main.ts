@@ -2,7 +2,8 @@
 // docs/rotation.md. `npm run rotation`; with `explore` or `simulate` behind it, that part alone.
 import { readFile, writeFile } from 'node:fs/promises'
 import * as rotation from '../../lib/session/rotation.ts'
-import { group, plotFalseAlarms } from './plot.ts'
+import { thousands } from '../svg.ts'
+import { plotFalseAlarms } from './plot.ts'
 import { exploreQuiet, type QuietBounds } from './quiet.ts'
 import { graceWindowRule, legacyRule, supersessionRule } from './rules.ts'
 import { honestScenarios, theftScenarios } from './scenarios.ts'
@@ -41,8 +42,8 @@ function explore(): string {
       `W/${bounds.graceUnits}`,
       share(bounds.roundTripUnits, bounds.graceUnits),
       share(bounds.clockErrorUnits, bounds.graceUnits),
-      group(states),
-      group(transitions),
+      thousands(states),
+      thousands(transitions),
       counterexample === null ? 'none' : `after ${counterexample.length - 1} events`
     ]
   })
@@ -50,9 +51,9 @@ function explore(): string {
     const report = exploreSound(rotation, bounds)
     return [
       `W/${bounds.graceUnits}`,
-      group(report.thefts),
-      group(report.states),
-      group(report.transitions),
+      thousands(report.thefts),
+      thousands(report.states),
+      thousands(report.transitions),
       report.counterexample === null ? 'none' : `after ${report.counterexample.length - 1} events`,
       report.refreshesUntilReport
     ]
@@ -97,16 +98,16 @@ async function simulateAll(): Promise<string> {
   const late = honestScenarios.find(({ network }) => network === 'stalling')
   const patient = late && tally(supersessionRule(LONG_GRACE_MS), late, SESSIONS, SEED)
   return [
-    `Seed ${SEED}, ${group(SESSIONS)} sessions per rule and scenario, W = 30 s, G = 30 s.`,
+    `Seed ${SEED}, ${thousands(SESSIONS)} sessions per rule and scenario, W = 30 s, G = 30 s.`,
     'False alarms:',
     table(
       ['scenario', ...rules.map(({ name }) => name)],
       honest.map((row) => [
         row[0]?.scenario ?? '',
-        ...row.map(({ falseAlarms }) => group(falseAlarms))
+        ...row.map(({ falseAlarms }) => thousands(falseAlarms))
       ])
     ),
-    `With W = 300 s, the last row has ${group(patient?.falseAlarms ?? 0)} false alarms under the rule of this package.`,
+    `With W = 300 s, the last row has ${thousands(patient?.falseAlarms ?? 0)} false alarms under the rule of this package.`,
     'Thefts, from the first refresh of the thief to the report:',
     table(
       ['scenario', 'rule', 'false alarms', 'thefts', 'missed', 'reported at once', '95 % within'],
@@ -120,9 +121,9 @@ function theftRow({ scenario, rule, falseAlarms, thefts, missed, minutesToReport
   return [
     scenario,
     rule,
-    group(falseAlarms),
-    group(thefts),
-    group(missed),
+    thousands(falseAlarms),
+    thousands(thefts),
+    thousands(missed),
     `${((100 * atOnce) / thefts).toFixed(1)} %`,
     `${quantile(minutesToReport, 0.95).toFixed(0)} min`
   ]

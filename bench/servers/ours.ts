@@ -1,0 +1,66 @@
+// The plugin.
+import Fastify from 'fastify'
+import supersession, {
+  HTTPException,
+  memoryStore,
+  type SessionRecord,
+  type StoredKey
+} from '../../lib/index.ts'
+import { lmdbStore } from '../../lib/stores/lmdb.ts'
+import { benchValidators } from '../claims.ts'
+import type { ExpiredToken } from '../mint.ts'
+import { serve } from './serve.ts'
+
+export interface OursOrder {
+  /** One of each kind. */
+  readonly keys: readonly StoredKey[]
+  /** Sessions for the store; a route that does not ask it needs none. */
+  readonly records?: readonly SessionRecord[]
+  readonly route?: 'verified' | 'open' | 'failing'
+  readonly checkDatabase?: boolean
+  readonly checkAntiCsrf?: boolean
+  /** How many claim validators run. */
+  readonly validators?: number
+  /** Folder of the LMDB store. Without it sessions are in memory. */
+  readonly lmdb?: string
+  readonly cacheSize?: number
+  /** A token that came by while it was good. */
+  readonly seen?: ExpiredToken
+}
+
+serve(async (order: OursOrder) => {
+  const store = order.lmdb === undefined ? memoryStore() : lmdbStore({ path: order.lmdb })
+  for (const key of order.keys) await store.addKey(key, null)
+  await Promise.all((order.records ?? []).map((record) => store.insert(record)))
+
+  const { route = 'verified', seen } = order
+  let clock = () => seen?.goodAtMs ?? Date.now()
+
+  const app = Fastify()
+  await app.register(supersession, {
+    store,
+    antiCsrf: 'VIA_TOKEN',
+    // Only where it is needed, so that the others run as an app does.
+    ...(seen === undefined ? {} : { clock: () => clock() }),
+    globalClaimValidators: benchValidators(order.validators ?? 0),
+    ...(order.cacheSize === undefined ? {} : { accessTokenCacheSize: order.cacheSize })
+  })
+  if (route === 'verified') {
+    const { checkDatabase = false, checkAntiCsrf = false } = order
+    const onRequest = app.verifySession({ checkDatabase, antiCsrfCheck: checkAntiCsrf })
+    app.get('/me', { onRequest }, async ({ session }) => ({ userId: session.userId }))
+  }
+  if (route === 'open') {
+    const userId = crypto.randomUUID()
+    app.get('/me', async () => ({ userId }))
+  }
+  if (route === 'failing')
+    app.get('/me', async () => {
+      throw new HTTPException(404)
+    })
+  if (seen !== undefined) {
+    await app.inject({ url: '/me', headers: { authorization: `Bearer ${seen.text}` } })
+    clock = Date.now
+  }
+  return { app }
+})

@@ -1,0 +1,49 @@
+import { measureRounds, median, type RoundOptions, ratioOf } from '../rounds.ts'
+import type { Case, Goals, Group } from './group.ts'
+
+/** A case over one number of sessions. */
+export interface Figure {
+  readonly sessions: number
+  readonly bare: number
+  readonly floor: number | null
+  readonly other: number | null
+  readonly perSecond: number
+  readonly goals: Goals
+}
+
+export interface Row {
+  readonly name: string
+  readonly kind: Case['kind']
+  readonly figures: readonly Figure[]
+}
+
+export interface MeasuredGroup {
+  readonly title: string
+  readonly otherName: string
+  readonly rows: readonly Row[]
+}
+
+export async function measureGroup(group: Group, options: RoundOptions): Promise<MeasuredGroup> {
+  const rows = new Map<string, { name: string; kind: Case['kind']; figures: Figure[] }>()
+  for (const sessions of new Set(group.sessions)) {
+    const cases = group.cases(sessions)
+    const targets = cases.flatMap(({ target, bare, floor, other }) => [target, bare, floor, other])
+    const rates = await measureRounds(
+      [...new Set(targets)].filter((target) => target !== undefined),
+      options
+    )
+    for (const { name, kind, target, bare, floor, other, goals = {} } of cases) {
+      const row = rows.get(name) ?? { name, kind, figures: [] }
+      row.figures.push({
+        sessions,
+        bare: ratioOf(rates, target, bare),
+        floor: floor === undefined ? null : ratioOf(rates, target, floor),
+        other: other === undefined ? null : ratioOf(rates, target, other),
+        perSecond: median(rates.get(target) ?? []),
+        goals
+      })
+      rows.set(name, row)
+    }
+  }
+  return { title: group.title, otherName: group.otherName ?? '', rows: [...rows.values()] }
+}

@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto'
+import type { MintedSession } from '../mint.ts'
+import { cookieRequest, type Headers, writeRequests } from '../requests.ts'
+import { aim, type Case, type Group, type GroupContext } from './group.ts'
+
+/** Requests that end without a session. */
+export async function noSessionGroup({ minted, folder, start }: GroupContext): Promise<Group> {
+  const { keys, expired } = minted
+  const first = minted.sessions[0] as MintedSession
+  const bare = await start('bare', { userId: first.userId })
+  const ours = await start('ours', { keys })
+  const acquainted = await start('ours', { keys, seen: expired })
+  const open = await start('ours', { keys, route: 'open' })
+  const failing = await start('ours', { keys, route: 'failing' })
+  const errorHandler = await start('error-handler', {})
+  const write = (name: string, headers: Headers) => writeRequests(folder, name, [headers])
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+  return {
+    title: 'Without a session',
+    otherName: 'a bare `setErrorHandler` on an Error with its stack',
+    sessions: [1],
+    cases() {
+      const cookies = write('open', cookieRequest(first))
+      const none = write('none', {})
+      const refused = (name: string, headers: Headers, goal: number, server = ours): Case => {
+        const requests = write(name, headers)
+        return {
+          name: `401: ${name}`,
+          kind: 'ours',
+          target: aim(server, requests, 401),
+          bare: aim(bare, requests),
+          goals: { bare: goal }
+        }
+      }
+      return [
+        {
+          name: 'a route without `verifySession`',
+          kind: 'ours',
+          target: aim(open, cookies),
+          bare: aim(bare, cookies),
+          goals: { bare: 0.99 }
+        },
+        refused('no token', {}, 0.8),
+        refused('expired token, seen before', bearer(expired.text), 0.75, acquainted),
+        refused('expired token, never seen', bearer(expired.text), 0.75),
+        refused('rubbish token', bearer(randomBytes(600).toString('base64url')), 0.7),
+        {
+          name: '`HTTPException(404)`',
+          kind: 'ours',
+          target: aim(failing, none, 404),
+          bare: aim(bare, none),
+          other: aim(errorHandler, none, 404),
+          goals: { other: 1 }
+        }
+      ]
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import { thousands } from '../svg.ts'
+import type { Goals } from './group.ts'
+import type { Figure, MeasuredGroup, Row } from './measure.ts'
+
+/** One table for each group. */
+export function tables(groups: readonly MeasuredGroup[]): string {
+  return groups.map(table).join('\n\n')
+}
+
+function table({ title, otherName, rows }: MeasuredGroup): string {
+  const counts = rows[0]?.figures.map(({ sessions }) => thousands(sessions)).join(' / ') ?? ''
+  const lines = rows.map((row) => {
+    const cells = [
+      row.name,
+      figures(row, ({ bare }) => bare),
+      figures(row, ({ floor }) => floor),
+      row.figures.map(({ perSecond }) => thousands(Math.round(perSecond))).join(' / '),
+      goals(row, otherName)
+    ]
+    return `| ${cells.join(' | ')} |`
+  })
+  return [
+    `**${title}**, ${counts} ${counts === '1' ? 'session' : 'sessions in turn'}`,
+    '',
+    '| case | of bare | of the floor | requests/s | target |',
+    '| --- | --- | --- | --- | --- |',
+    ...lines
+  ].join('\n')
+}
+
+function figures({ figures }: Row, read: (figure: Figure) => number | null): string {
+  const values = figures.map(read).filter((value) => value !== null)
+  return values.map((value) => value.toFixed(2)).join(' / ')
+}
+
+/** What ought to be, by the side of what it is where no other column says so. */
+function goals(row: Row, otherName: string): string {
+  const least = (name: keyof Goals) => {
+    const values = row.figures.map(({ goals }) => goals[name]).filter((goal) => goal !== undefined)
+    return [...new Set(values)].map((goal) => goal.toFixed(2)).join(' / ')
+  }
+  const parts: string[] = []
+  if (least('floor') !== '') parts.push(`≥ ${least('floor')} of the floor`)
+  if (least('bare') !== '') parts.push(`≥ ${least('bare')} of bare`)
+  if (least('other') !== '')
+    parts.push(`≥ ${least('other')} of ${otherName}: **${figures(row, ({ other }) => other)}**`)
+  return parts.join(', ')
+}
