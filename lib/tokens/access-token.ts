@@ -120,10 +120,17 @@ export class AccessTokens {
     if (token.algorithm !== key.algorithm) return null
     // The payload was read from this very text, so it is what was signed.
     if (!key.verifySignature(token.text) || !isInTime(token.payload, nowMs)) return null
-    const verified = { ...token, payload: deepFreeze(token.payload), verifiedBy: key }
+    const { kid, algorithm } = key
+    const payload = deepFreeze(token.payload)
+    const verified = { text: copyOf(token.text), kid, algorithm, payload, verifiedBy: key }
     this.#verified.add(verified)
     return verified
   }
+}
+
+/** V8 keeps all of a header that a string was cut out of, and with it every other cookie. */
+function copyOf(text: string): string {
+  return Buffer.from(text).toString('latin1')
 }
 
 function decode(text: string): ReceivedAccessToken | null {
