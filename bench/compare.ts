@@ -1,5 +1,11 @@
 /** One side of a comparison: runs its request once. */
-export type Run = () => Promise<unknown>
+export type Run = () => unknown
+
+/** For requests that take long, or of which each run makes many. */
+export interface Effort {
+  readonly rounds?: number
+  readonly requestsPerRound?: number
+}
 
 export interface Comparison {
   /** How many requests of ours take as long as one of the other: above 1, ours is faster. */
@@ -8,19 +14,22 @@ export interface Comparison {
   readonly otherPerSecond: number
 }
 
-const rounds = 41
-const requestsPerRound = 500
-const warmUpRounds = 6
+const WARM_UP_ROUNDS = 6
 
 /**
  * Compares two ways of doing the same, by turns, so that whatever else the machine does hits both.
  *
  * @returns The median over the rounds; a single slow round does not move it.
  */
-export async function compare(ours: Run, other: Run): Promise<Comparison> {
+export async function compare(
+  ours: Run,
+  other: Run,
+  { rounds = 41, requestsPerRound = 500 }: Effort = {}
+): Promise<Comparison> {
+  const time = (run: Run) => timeOf(run, requestsPerRound)
   const ratios: number[] = []
   const times: { ours: number[]; other: number[] } = { ours: [], other: [] }
-  for (let round = -warmUpRounds; round < rounds; round++) {
+  for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
     // Who goes first changes from round to round, for the sake of the garbage collector.
     const isOursFirst = round % 2 === 0
     const first = await time(isOursFirst ? ours : other)
@@ -38,9 +47,9 @@ export async function compare(ours: Run, other: Run): Promise<Comparison> {
   }
 }
 
-async function time(run: Run): Promise<number> {
+async function timeOf(run: Run, requests: number): Promise<number> {
   const started = performance.now()
-  for (let request = 0; request < requestsPerRound; request++) await run()
+  for (let request = 0; request < requests; request++) await run()
   return performance.now() - started
 }
 

@@ -1,3 +1,4 @@
+import { createPrivateKey, sign } from 'node:crypto'
 import { test } from 'tap'
 import { memoryStore } from '../../lib/index.ts'
 import { KeyRing } from '../../lib/keys/key-ring.ts'
@@ -142,6 +143,39 @@ test('a signed token without the structure of a session is refused', async (t) =
   })
   for (const change of [{ stt: 2 }, { sub: '' }, { tId: null }, { antiCsrfToken: 5 }])
     t.equal(tokens.receive(key.signAccessToken({ ...payload, ...change })), null)
+})
+
+test('a signature that is spelled another way is refused', async (t) => {
+  const { tokens, mint, receive } = await setUp()
+  const { text } = await mint()
+  t.not(await tokens.verify(receive(text), START_MS), null)
+  for (const end of ['=', '==', '\n', ' ', '!', '\u0100'])
+    t.equal(await tokens.verify(receive(`${text}${end}`), START_MS), null, JSON.stringify(end))
+})
+
+test('a signed token that asks for an extension is refused (RFC 7515 section 4.1.11)', async (t) => {
+  const store = memoryStore()
+  const keyRing = new KeyRing(store, {
+    algorithm: 'EdDSA',
+    updateIntervalMs: 86_400_000,
+    accessTokenValidityMs: 3_600_000,
+    sealingKeys: []
+  })
+  await keyRing.prepare(START_MS)
+  const tokens = new AccessTokens(keyRing, { keyKind: 'dynamic', cacheSize: 10 })
+  const lifetime = { kind: 'dynamic', nowMs: START_MS, expiresAt: START + 60 } as const
+  const { text } = await tokens.mint(FACTS, lifetime)
+  const [head = '', body = ''] = text.split('.')
+  const header = JSON.parse(Buffer.from(head, 'base64url').toString())
+  const key = (await store.listKeys()).find(({ kid }) => kid === header.kid)
+  const signWith = (changes: object) => {
+    const changed = Buffer.from(JSON.stringify({ ...header, ...changes })).toString('base64url')
+    const input = `${changed}.${body}`
+    const signature = sign(null, Buffer.from(input), createPrivateKey(key?.material ?? ''))
+    return tokens.receive(`${input}.${signature.toString('base64url')}`)
+  }
+  t.not(await tokens.verify(signWith({}) as ReceivedAccessToken, START_MS), null)
+  t.equal(signWith({ crit: ['b64'], b64: true }), null)
 })
 
 test('a key that the store has dropped takes its remembered tokens along', async (t) => {

@@ -1,0 +1,56 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { memoryStore } from '../lib/index.ts'
+import { KeyRing } from '../lib/keys/key-ring.ts'
+import type { SigningKey } from '../lib/keys/signing-key.ts'
+import { AccessTokens } from '../lib/tokens/access-token.ts'
+import type { SigningAlgorithm } from '../types/keys.d.ts'
+
+export interface Mint {
+  readonly nowMs: number
+  readonly key: SigningKey
+  /** Access tokens of one key, as an app has them, with a cache of their own. */
+  readonly accessTokens: (cacheSize: number) => AccessTokens
+  /** Different tokens, as different users' first requests bring them. */
+  readonly mintMany: (count: number) => Promise<string[]>
+}
+
+export async function openMint(algorithm: SigningAlgorithm): Promise<Mint> {
+  const nowMs = Date.now()
+  const keyRing = new KeyRing(memoryStore(), {
+    algorithm,
+    updateIntervalMs: 604_800_000,
+    accessTokenValidityMs: 3_600_000,
+    sealingKeys: []
+  })
+  await keyRing.prepare(nowMs)
+  const accessTokens = (cacheSize: number) =>
+    new AccessTokens(keyRing, { keyKind: 'dynamic', cacheSize })
+  const minting = accessTokens(0)
+  return {
+    nowMs,
+    key: await keyRing.signingKey('dynamic', nowMs),
+    accessTokens,
+    async mintMany(count) {
+      const texts: string[] = []
+      while (texts.length < count) texts.push((await mintOne(minting, nowMs)).text)
+      return texts
+    }
+  }
+}
+
+function mintOne(accessTokens: AccessTokens, nowMs: number) {
+  const facts = {
+    userId: randomUUID(),
+    tenantId: 'public',
+    handle: randomUUID(),
+    refreshTokenHash: randomBytes(32).toString('hex'),
+    parentRefreshTokenHash: null,
+    antiCsrfToken: null,
+    customClaims: { iss: 'https://api.example.com/auth', roles: ['admin'] }
+  }
+  return accessTokens.mint(facts, {
+    kind: 'dynamic',
+    nowMs,
+    expiresAt: Math.floor(nowMs / 1000) + 3600
+  })
+}
