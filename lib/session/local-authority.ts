@@ -56,6 +56,8 @@ export class LocalAuthority implements Authority {
   readonly #refreshTokens: RefreshTokens
   readonly #clock: Clock
   readonly #settings: LocalAuthoritySettings
+  /** As records keep them. Making one costs more than the rest of a check against the database. */
+  readonly #claimsTexts = new WeakMap<AccessTokenPayload, string>()
 
   constructor(parts: LocalAuthorityParts, settings: LocalAuthoritySettings) {
     this.#store = parts.store
@@ -178,8 +180,17 @@ export class LocalAuthority implements Authority {
   #compare(token: AccessToken, record: SessionRecord | null): Awaitable<ConfirmResult> {
     const nowMs = this.#clock.now()
     if (record === null || record.expiresAt <= nowMs) return { status: 'UNAUTHORISED' }
-    const isUnchanged = JSON.stringify(customClaimsOf(token.payload)) === record.payload
+    const isUnchanged = this.#claimsTextOf(token.payload) === record.payload
     return isUnchanged ? CONFIRMED : this.#reissue(token, record, nowMs)
+  }
+
+  #claimsTextOf(payload: AccessTokenPayload): string {
+    let text = this.#claimsTexts.get(payload)
+    if (text === undefined) {
+      text = JSON.stringify(customClaimsOf(payload))
+      this.#claimsTexts.set(payload, text)
+    }
+    return text
   }
 
   /** The first uses of a token that came with a refresh: they show that it reached the client. */

@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { SessionRecord, SessionStore, StoredKey } from '../../types/store.d.ts'
 import { checkNames } from '../options/check.ts'
 import { OptionsError } from '../options/options-error.ts'
+import { decodeRecord, encodeRecord } from './lmdb-record.ts'
 
 // Not by import: the declarations of lmdb do not compile as those of an ES module.
 const { open } = createRequire(import.meta.url)('lmdb') as {
@@ -11,7 +12,10 @@ const { open } = createRequire(import.meta.url)('lmdb') as {
 }
 
 interface Environment {
-  openDB<Value, Key>(options: { readonly name: string }): Table<Value, Key>
+  openDB<Value, Key>(options: {
+    readonly name: string
+    readonly encoding?: 'string'
+  }): Table<Value, Key>
   /** Reads share a snapshot for a millisecond or so; the next read takes a new one. */
   resetReadTxn(): void
   /** Runs `action` under the lock of all writers, and resolves when its changes are committed. */
@@ -68,7 +72,7 @@ type UserKey = [user: string, expiresAt: number, handle: string]
 
 class LmdbStore implements SessionStore {
   readonly #root: Environment
-  readonly #records: Table<SessionRecord, string>
+  readonly #records: Table<string, string>
   /** Handles by their end: what has expired stands in front. */
   readonly #ends: Table<boolean, [expiresAt: number, handle: string]>
   /** Handles by user and end. */
@@ -80,7 +84,7 @@ class LmdbStore implements SessionStore {
   constructor(path: string) {
     // Without overlappingSync a commit resolves after it was flushed, and others see it only then.
     this.#root = open({ path, noSubdir: false, overlappingSync: false, encoding: 'json' })
-    this.#records = this.#root.openDB({ name: 'sessions' })
+    this.#records = this.#root.openDB({ name: 'sessions', encoding: 'string' })
     this.#ends = this.#root.openDB({ name: 'ends' })
     this.#users = this.#root.openDB({ name: 'users' })
     this.#keys = this.#root.openDB({ name: 'keys' })
@@ -92,12 +96,12 @@ class LmdbStore implements SessionStore {
 
   get(handle: string): SessionRecord | null {
     this.#root.resetReadTxn()
-    return this.#records.get(handle) ?? null
+    return this.#read(handle)
   }
 
   async replace(record: SessionRecord, expectedRevision: number): Promise<boolean> {
     return this.#root.transaction(() => {
-      const found = this.#records.get(record.handle)
+      const found = this.#read(record.handle)
       if (found?.revision !== expectedRevision) return false
       if (found.expiresAt !== record.expiresAt) this.#removeFromIndexes(found)
       this.#put(record)
@@ -165,16 +169,21 @@ class LmdbStore implements SessionStore {
     return Array.from(this.#keys.getRange({ reverse: true }), ({ value }) => value)
   }
 
+  #read(handle: string): SessionRecord | null {
+    const text = this.#records.get(handle)
+    return text === undefined ? null : decodeRecord(handle, text)
+  }
+
   #put(record: SessionRecord): void {
     const { handle, userId, expiresAt } = record
-    this.#records.putSync(handle, record)
+    this.#records.putSync(handle, encodeRecord(record))
     this.#ends.putSync([expiresAt, handle], true)
     this.#users.putSync([hashOf(userId), expiresAt, handle], true)
   }
 
   #delete(handle: string): boolean {
-    const found = this.#records.get(handle)
-    if (found === undefined) return false
+    const found = this.#read(handle)
+    if (found === null) return false
     this.#records.removeSync(handle)
     this.#removeFromIndexes(found)
     return true

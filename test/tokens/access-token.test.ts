@@ -200,3 +200,21 @@ test('a key that the store has dropped takes its remembered tokens along', async
   await keyRing.findAgain('d-1', START_MS + 1000)
   t.equal(await tokens.verify(receive(), START_MS + 2000), null)
 })
+
+test('neither key nor signature are looked for of a token that says it has expired', async (t) => {
+  const { tokens, receive } = await setUp()
+  const elsewhere = new KeyRing(memoryStore(), {
+    algorithm: 'ES256',
+    updateIntervalMs: 86_400_000,
+    accessTokenValidityMs: 3_600_000,
+    sealingKeys: []
+  })
+  await elsewhere.prepare(START_MS - 1000)
+  const others = new AccessTokens(elsewhere, { keyKind: 'dynamic', cacheSize: 10 })
+  const mint = (expiresAt: number) =>
+    others.mint(FACTS, { kind: 'dynamic', nowMs: START_MS - 1000, expiresAt })
+  const good = receive((await mint(START + 60)).text)
+  t.equal(await tokens.verify(good, START_MS), null, 'the store is asked for an unknown key')
+  t.not(tokens.verify(good, START_MS + 1000), null)
+  t.equal(tokens.verify(good, START_MS + 60_000), null, 'but not for an expired token')
+})
