@@ -153,6 +153,14 @@ test('a signature that is spelled another way is refused', async (t) => {
     t.equal(await tokens.verify(receive(`${text}${end}`), START_MS), null, JSON.stringify(end))
 })
 
+test('a signature of any other length is refused, and nothing is thrown', async (t) => {
+  const { tokens, mint, receive } = await setUp()
+  const { text } = await mint()
+  const input = text.slice(0, text.lastIndexOf('.'))
+  for (const length of [0, 1, 2, 85, 86, 87, 342, 4000])
+    t.equal(await tokens.verify(receive(`${input}.${'A'.repeat(length)}`), START_MS), null)
+})
+
 test('a signed token that asks for an extension is refused (RFC 7515 section 4.1.11)', async (t) => {
   const store = memoryStore()
   const keyRing = new KeyRing(store, {
