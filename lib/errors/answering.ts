@@ -104,8 +104,10 @@ export class Answering implements DropListener {
 
   noteOutcome(failure: Failure, entry: Entry | undefined): void {
     const { original, request, reply } = this
-    const outcome = { failure, original, entry, status: reply.statusCode, request, reply }
-    noteOutcome({ ...outcome, startedNs: this.#startedNs }, this.#table.settings)
+    const { statusCode: status } = reply
+    const startedNs = this.#startedNs
+    const outcome = { failure, original, entry, status, request, reply, startedNs }
+    noteOutcome(outcome, this.#table.settings)
   }
 
   /** Publishes what a handler threw. */

@@ -21,10 +21,9 @@ export type { ClaimValidationError, TokenTheftPayload } from '../../types/errors
 export abstract class SessionError<T extends string = string, P = unknown> extends Error {
   readonly fromRecipe = 'session' as const
   readonly type: T
-  /** Not enumerable, so that log serializers which copy enumerable keys pass it over. */
-  declare readonly payload: P
   /** Whether the reply takes the tokens away from the client, in cookies and headers alike. */
   readonly clearTokens: boolean
+  readonly #payload: P
 
   constructor(
     type: T,
@@ -38,7 +37,12 @@ export abstract class SessionError<T extends string = string, P = unknown> exten
     this.name = new.target.name
     this.type = type
     this.clearTokens = clearTokens
-    Object.defineProperty(this, 'payload', { value: payload })
+    this.#payload = payload
+  }
+
+  /** No property of its own, so that log serializers which copy those pass it over. */
+  get payload(): P {
+    return this.#payload
   }
 }
 
