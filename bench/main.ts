@@ -8,7 +8,10 @@ import { fileURLToPath } from 'node:url'
 const questions: readonly (readonly [file: string, ...options: string[]])[] = [
   ['verify'],
   ['growth'],
-  ['error-path', '--memory']
+  ['error-path', '--memory'],
+  ['first-sight'],
+  ['refresh'],
+  ['memory']
 ]
 
 if (!existsSync('bench/node_modules')) {

@@ -89,7 +89,7 @@ export const durableStores: readonly DurableStore[] = [
     name: 'PostgreSQL',
     skip: skipWithoutPostgres,
     async start() {
-      const server = await PostgresServer.start()
+      const server = await PostgresServer.start({ fsync: 'on' })
       const client = new pg.Client({ host: server.folder, user: 'postgres' })
       await client.connect()
       await postgresStore({ client }).migrate()
