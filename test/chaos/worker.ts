@@ -1,3 +1,4 @@
+/* c8 ignore start: which of its processes live to tell what they ran is left to chance */
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { StoreUnavailableError } from '../../lib/errors/index.ts'
@@ -16,14 +17,13 @@ process.on('disconnect', () => process.exit())
 const durable = durableStores.find((one) => one.name === name) as DurableStore
 const { store } = durable.connect(String(address))
 const app: FastifyInstance = Fastify()
-/* c8 ignore start: whether the store answers is left to chance */
 try {
   await app.register(supersession, { ...FAST_KEYS, store })
 } catch (error) {
   if (!(error instanceof StoreUnavailableError)) throw error
   process.exit(NO_STORE)
 }
-/* c8 ignore stop */
 addRoutes(app)
 await app.listen({ host: '127.0.0.1', port: 0 })
 process.send?.({ port: (app.server.address() as AddressInfo).port })
+/* c8 ignore stop */
