@@ -1,9 +1,11 @@
-import { createPrivateKey, createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import { createSigner } from 'fast-jwt'
 import type { KeyKind, PublicJwk, SigningAlgorithm } from '../../types/keys.d.ts'
 import type { JsonObject } from '../../types/session.d.ts'
 import { algorithms } from './algorithms.ts'
 
+/** RFC 7518 section 3.4: the two numbers of an ES256 signature follow one another, without DER. */
+const DSA_ENCODING = 'ieee-p1363'
 /** RFC 7515 section 2: no padding, no line breaks. `Buffer.from` passes over them. */
 const BASE64URL = /^[A-Za-z0-9_-]+$/
 
@@ -23,28 +25,36 @@ export class SigningKey {
   readonly algorithm: SigningAlgorithm
   readonly createdAt: number
   readonly jwk: PublicJwk
-  /** Signs an access token of version 5. */
-  readonly signAccessToken: (payload: JsonObject) => string
   /** Signs a JWT that is no access token. */
   readonly signJwt: (payload: JsonObject) => string
+  /** Of every access token, followed by its dot. */
+  readonly #header: string
+  readonly #privateKey: KeyObject
   readonly #publicKey: KeyObject
 
   constructor({ kid, kind, algorithm, createdAt, pem }: SigningKeyParts) {
-    const publicKey = createPublicKey(createPrivateKey(pem))
+    const privateKey = createPrivateKey(pem)
+    const publicKey = createPublicKey(privateKey)
     this.kid = kid
     this.kind = kind
     this.algorithm = algorithm
     this.createdAt = createdAt
     this.jwk = toJwk(publicKey, kid, algorithm)
-    // `version` is a string on the wire, and its absence makes a JWT something else than a session's.
-    this.signAccessToken = createSigner({
-      key: pem,
-      algorithm,
-      kid,
-      header: { alg: algorithm, version: '5' } as { alg: string }
-    })
     this.signJwt = createSigner({ key: pem, algorithm, kid })
+    // `version` is a string on the wire, and its absence makes a JWT something else than a session's.
+    this.#header = `${encode({ alg: algorithm, typ: 'JWT', kid, version: '5' })}.`
+    this.#privateKey = privateKey
     this.#publicKey = publicKey
+  }
+
+  /** Signs an access token of version 5. By hand: `signJwt` takes 7 microseconds more for ES256. */
+  signAccessToken(payload: JsonObject): string {
+    const input = this.#header + encode(payload)
+    const signature = sign(algorithms[this.algorithm].digest, Buffer.from(input), {
+      key: this.#privateKey,
+      dsaEncoding: DSA_ENCODING
+    })
+    return `${input}.${signature.toString('base64url')}`
   }
 
   /**
@@ -59,11 +69,14 @@ export class SigningKey {
     return verify(
       algorithms[this.algorithm].digest,
       Buffer.from(token.slice(0, inputEnd)),
-      // RFC 7518 section 3.4: the two numbers of an ES256 signature follow one another, without DER.
-      { key: this.#publicKey, dsaEncoding: 'ieee-p1363' },
+      { key: this.#publicKey, dsaEncoding: DSA_ENCODING },
       Buffer.from(signature, 'base64url')
     )
   }
+}
+
+function encode(part: JsonObject): string {
+  return Buffer.from(JSON.stringify(part)).toString('base64url')
 }
 
 function toJwk(publicKey: KeyObject, kid: string, algorithm: SigningAlgorithm): PublicJwk {

@@ -1,4 +1,4 @@
-import { randomBytes, randomInt, randomUUID } from 'node:crypto'
+import { randomInt, randomUUID } from 'node:crypto'
 import type { KeyKind, PublicJwk } from '../../types/keys.d.ts'
 import type {
   AccessToken,
@@ -210,7 +210,7 @@ export class LocalAuthority implements Authority {
   async #exchange(presented: RefreshToken, withAntiCsrf: boolean): Promise<RefreshResult> {
     const issueChild = (child: Child) =>
       this.#refreshTokens.issueChild(presented, { ...child, withAntiCsrf })
-    const freshNonce = randomBytes(16).toString('base64url')
+    const freshNonce = randomUUID()
     const { record, decision, nowMs } = await this.#transact(presented.handle, (found, now) => {
       const step = rotate(found.rotation, presented, {
         nowMs: now,
