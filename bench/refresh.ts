@@ -113,7 +113,7 @@ function atOnce(run: Run): Run {
 
 async function inMemory(algorithm: SigningAlgorithm): Promise<Comparison> {
   const { refresh, signOnly, close } = await openSides(memoryStore(), algorithm)
-  const found = await compare(refresh, signOnly, { rounds: 31, requestsPerRound: 200 })
+  const found = await compare(refresh, signOnly, { rounds: 31, requestsPerRound: 2000 })
   await close()
   return found
 }
