@@ -39,9 +39,6 @@ const bytesOf: Record<string, (address: string) => Promise<number>> = {
 function newRecord(userId: string, expiresAt: number): SessionRecord {
   const nowMs = Date.now()
   const [current, hash] = [randomBytes(32).toString('hex'), randomBytes(32).toString('hex')]
-  const [nonce, successorNonce] = [randomBytes(16), randomBytes(16)].map((bytes) =>
-    bytes.toString('base64url')
-  ) as [string, string]
   return {
     handle: randomUUID(),
     userId,
@@ -54,8 +51,8 @@ function newRecord(userId: string, expiresAt: number): SessionRecord {
     keyKind: 'dynamic',
     rotation: {
       current,
-      successor: { nonce, handedOutAt: nowMs },
-      previous: { hash, confirmedAt: nowMs, successorNonce }
+      successor: { nonce: randomUUID(), handedOutAt: nowMs },
+      previous: { hash, confirmedAt: nowMs, successorNonce: randomUUID() }
     },
     revision: 2
   }
