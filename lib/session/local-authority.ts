@@ -27,6 +27,8 @@ import { type Child, confirmByUse, type RotationStep, rotate, startRotation } fr
 const MAX_ATTEMPTS = 1000
 const PUBLIC_TENANT = 'public'
 const JITTER_STEPS = 1_000_000
+/** As many as `randomInt` knows: a token has a few children at most, and no two may be alike. */
+const NONCES = 2 ** 48 - 1
 const CONFIRMED: ConfirmResult = { status: 'OK', reissued: null }
 
 export interface LocalAuthorityParts {
@@ -210,7 +212,7 @@ export class LocalAuthority implements Authority {
   async #exchange(presented: RefreshToken, withAntiCsrf: boolean): Promise<RefreshResult> {
     const issueChild = (child: Child) =>
       this.#refreshTokens.issueChild(presented, { ...child, withAntiCsrf })
-    const freshNonce = randomUUID()
+    const freshNonce = randomInt(NONCES).toString(36)
     const { record, decision, nowMs } = await this.#transact(presented.handle, (found, now) => {
       const step = rotate(found.rotation, presented, {
         nowMs: now,

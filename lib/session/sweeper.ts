@@ -1,15 +1,17 @@
+import { setImmediate as othersTurn } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import type { SessionStore } from '../../types/store.d.ts'
 
-/** So many at a time, so that a large store does not stand still. */
+/** So many at a time, so that neither a large store nor this process stands still. */
 const BATCH = 1000
 
 /** Deletes what has expired, batch by batch. @returns How much. */
 export async function sweep(store: SessionStore, nowMs: number): Promise<number> {
-  let total = 0
-  for (let deleted = BATCH; deleted >= BATCH; total += deleted)
-    deleted = await store.deleteExpired(nowMs, BATCH)
-  return total
+  for (let total = 0; ; await othersTurn()) {
+    const deleted = await store.deleteExpired(nowMs, BATCH)
+    total += deleted
+    if (deleted < BATCH) return total
+  }
 }
 
 export interface SweeperSettings {

@@ -1,10 +1,16 @@
+import { setImmediate as othersTurn } from 'node:timers/promises'
 import type { SessionRecord, SessionStore, StoredKey } from '../../types/store.d.ts'
+
+/** So many records are looked at before other work of the process has its turn. */
+const SLICE = 1000
+const HOUR_MS = 3_600_000
 
 /**
  * Keeps sessions in this process: for development, tests, and apps that may forget everything when
  * they stop.
  *
- * Answers at once, without a promise. Records are frozen, so that nobody changes what is stored.
+ * What concerns one session is answered at once, without a promise. Records are frozen, so that
+ * nobody changes what is stored.
  */
 export function memoryStore(): SessionStore {
   return new MemoryStore()
@@ -12,15 +18,17 @@ export function memoryStore(): SessionStore {
 
 class MemoryStore implements SessionStore {
   readonly #records = new Map<string, SessionRecord>()
-  readonly #handlesByUser = new Map<string, Set<string>>()
+  readonly #byUser = new HandleIndex<string>()
+  /** By the hour in which they end, so that nobody has to look through all of them. */
+  readonly #byHour = new HandleIndex<number>()
   /** Newest first. */
   #keys: readonly StoredKey[] = []
 
   insert(record: SessionRecord): void {
-    this.#records.set(record.handle, freeze(record))
-    const handles = this.#handlesByUser.get(record.userId)
-    if (handles === undefined) this.#handlesByUser.set(record.userId, new Set([record.handle]))
-    else handles.add(record.handle)
+    const { handle, userId, expiresAt } = record
+    this.#records.set(handle, freeze(record))
+    this.#byUser.add(userId, handle)
+    this.#byHour.add(hourOf(expiresAt), handle)
   }
 
   get(handle: string): SessionRecord | null {
@@ -28,31 +36,38 @@ class MemoryStore implements SessionStore {
   }
 
   replace(record: SessionRecord, expectedRevision: number): boolean {
-    if (this.#records.get(record.handle)?.revision !== expectedRevision) return false
-    this.#records.set(record.handle, freeze(record))
+    const { handle } = record
+    const found = this.#records.get(handle)
+    if (found?.revision !== expectedRevision) return false
+    this.#records.set(handle, freeze(record))
+    const [before, after] = [hourOf(found.expiresAt), hourOf(record.expiresAt)]
+    if (before !== after) {
+      this.#byHour.delete(before, handle)
+      this.#byHour.add(after, handle)
+    }
     return true
   }
 
-  delete(handles: readonly string[]): string[] {
-    return handles.filter((handle) => this.#delete(handle))
+  async delete(handles: readonly string[]): Promise<string[]> {
+    const deleted: string[] = []
+    await inSlices(handles, (handle) => {
+      if (this.#delete(handle)) deleted.push(handle)
+    })
+    return deleted
   }
 
-  listByUser(userId: string, nowMs: number): string[] {
-    const handles = this.#handlesByUser.get(userId) ?? []
-    return [...handles]
-      .map((handle) => this.#records.get(handle) as SessionRecord)
-      .filter((record) => record.expiresAt > nowMs)
-      .sort((a, b) => a.expiresAt - b.expiresAt)
-      .map((record) => record.handle)
+  async listByUser(userId: string, nowMs: number): Promise<string[]> {
+    const live: SessionRecord[] = []
+    await inSlices([...this.#byUser.get(userId)], (handle) => {
+      const record = this.#records.get(handle)
+      if (record !== undefined && record.expiresAt > nowMs) live.push(record)
+    })
+    return live.sort((a, b) => a.expiresAt - b.expiresAt).map(({ handle }) => handle)
   }
 
   deleteExpired(nowMs: number, limit: number): number {
-    const expired: string[] = []
-    for (const { handle, expiresAt } of this.#records.values()) {
-      if (expired.length === limit) break
-      if (expiresAt <= nowMs) expired.push(handle)
-    }
-    this.delete(expired)
+    const expired = this.#findExpired(nowMs, limit)
+    for (const handle of expired) this.#delete(handle)
     const ended = this.#keys.filter(({ expiresAt }) => expiresAt !== null && expiresAt <= nowMs)
     const dropped = new Set(ended.slice(0, limit - expired.length))
     this.#keys = this.#keys.filter((key) => !dropped.has(key))
@@ -76,20 +91,89 @@ class MemoryStore implements SessionStore {
     const record = this.#records.get(handle)
     if (record === undefined) return false
     this.#records.delete(handle)
-    const handles = this.#handlesByUser.get(record.userId) as Set<string>
-    handles.delete(handle)
-    if (handles.size === 0) this.#handlesByUser.delete(record.userId)
+    this.#byUser.delete(record.userId, handle)
+    this.#byHour.delete(hourOf(record.expiresAt), handle)
     return true
+  }
+
+  #findExpired(nowMs: number, limit: number): string[] {
+    const expired: string[] = []
+    for (const [hour, handles] of this.#byHour.entries()) {
+      if (hour > hourOf(nowMs)) continue
+      for (const handle of handles) {
+        if (expired.length === limit) return expired
+        const { expiresAt } = this.#records.get(handle) as SessionRecord
+        if (expiresAt <= nowMs) expired.push(handle)
+      }
+    }
+    return expired
   }
 }
 
-/** A copy that nobody can change; all its members are strings, numbers or small plain objects. */
+/** The handles of all sessions that have something in common. */
+class HandleIndex<Key> {
+  readonly #sets = new Map<Key, Set<string>>()
+
+  add(key: Key, handle: string): void {
+    const handles = this.#sets.get(key)
+    if (handles === undefined) this.#sets.set(key, new Set([handle]))
+    else handles.add(handle)
+  }
+
+  delete(key: Key, handle: string): void {
+    const handles = this.#sets.get(key) as Set<string>
+    handles.delete(handle)
+    if (handles.size === 0) this.#sets.delete(key)
+  }
+
+  get(key: Key): Iterable<string> {
+    return this.#sets.get(key) ?? []
+  }
+
+  entries(): Iterable<[Key, Iterable<string>]> {
+    return this.#sets.entries()
+  }
+}
+
+function hourOf(timeMs: number): number {
+  return Math.floor(timeMs / HOUR_MS)
+}
+
+async function inSlices<T>(list: readonly T[], act: (item: T) => void): Promise<void> {
+  for (let start = 0; start < list.length; start += SLICE) {
+    if (start > 0) await othersTurn()
+    list.slice(start, start + SLICE).forEach(act)
+  }
+}
+
+/**
+ * A copy that nobody can change; all its members are strings, numbers or small plain objects.
+ *
+ * Spelled out, since objects that are spread and then frozen take three times the memory.
+ */
 function freeze(record: SessionRecord): SessionRecord {
   const { current, successor, previous } = record.rotation
-  const rotation = Object.freeze({
-    current,
-    successor: successor && Object.freeze({ ...successor }),
-    previous: previous && Object.freeze({ ...previous })
+  return Object.freeze({
+    handle: record.handle,
+    userId: record.userId,
+    createdAt: record.createdAt,
+    expiresAt: record.expiresAt,
+    sessionData: record.sessionData,
+    payload: record.payload,
+    device: record.device,
+    keyKind: record.keyKind,
+    rotation: Object.freeze({
+      current,
+      successor:
+        successor && Object.freeze({ nonce: successor.nonce, handedOutAt: successor.handedOutAt }),
+      previous:
+        previous &&
+        Object.freeze({
+          hash: previous.hash,
+          confirmedAt: previous.confirmedAt,
+          successorNonce: previous.successorNonce
+        })
+    }),
+    revision: record.revision
   })
-  return Object.freeze({ ...record, rotation })
 }

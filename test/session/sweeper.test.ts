@@ -26,6 +26,17 @@ test('a sweep deletes all that expired, and nothing else', async (t) => {
   t.equal(await sweep(store, START_MS + 2200), 0)
 })
 
+test('other work has its turn between the batches of a sweep', async (t) => {
+  const store = memoryStore()
+  for (let i = 0; i < 2500; i++) await store.insert(record(i, START_MS))
+  let left = 0
+  setImmediate(async () => {
+    for (let i = 0; i < 2500; i++) if ((await store.get(`handle-${i}`)) !== null) left++
+  })
+  t.equal(await sweep(store, START_MS), 2500)
+  t.equal(left, 1500)
+})
+
 test('the sweeper goes on after a failure, and stops when it is told to', async (t) => {
   const errors: unknown[] = []
   let sweeps = 0
