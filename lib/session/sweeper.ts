@@ -7,11 +7,10 @@ const BATCH = 1000
 
 /** Deletes what has expired, batch by batch. @returns How much. */
 export async function sweep(store: SessionStore, nowMs: number): Promise<number> {
-  for (let total = 0; ; await othersTurn()) {
-    const deleted = await store.deleteExpired(nowMs, BATCH)
-    total += deleted
-    if (deleted < BATCH) return total
-  }
+  const deleted = await store.deleteExpired(nowMs, BATCH)
+  if (deleted < BATCH) return deleted
+  await othersTurn()
+  return deleted + (await sweep(store, nowMs))
 }
 
 export interface SweeperSettings {
