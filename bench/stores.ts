@@ -32,12 +32,8 @@ const bytesOf: Record<string, (address: string) => Promise<number>> = {
     return process.memoryUsage().heapUsed
   },
   LMDB: async (path) => (await stat(join(path, 'data.mdb'))).size,
-  async Redis(socket) {
-    const client = new Redis(socket)
-    const [, bytes] = /used_memory:(\d+)/.exec(await client.info('memory')) ?? []
-    client.disconnect()
-    return Number(bytes)
-  },
+  Redis: bytesInRedis,
+  Valkey: bytesInRedis,
   async PostgreSQL(host) {
     const client = new pg.Client({ host, user: 'postgres' })
     await client.connect()
@@ -45,6 +41,13 @@ const bytesOf: Record<string, (address: string) => Promise<number>> = {
     await client.end()
     return Number(rows[0].pg_total_relation_size)
   }
+}
+
+async function bytesInRedis(socket: string): Promise<number> {
+  const client = new Redis(socket)
+  const [, bytes] = /used_memory:(\d+)/.exec(await client.info('memory')) ?? []
+  client.disconnect()
+  return Number(bytes)
 }
 
 const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
@@ -126,8 +129,8 @@ for (const { name, skip, start, connect } of [memory, ...durableStores]) {
   console.log(`${name}, ${SESSIONS} sessions`)
   const samples = await measure('insert all', () => fill(store))
   const bytes = (await sizeOf(backend.address)) - empty
-  // Redis drops at once what has ended.
-  const kept = name === 'Redis' ? SESSIONS - ENDED : SESSIONS
+  // These drop at once what has ended.
+  const kept = name === 'Redis' || name === 'Valkey' ? SESSIONS - ENDED : SESSIONS
   console.log(`  size: ${(bytes / kept).toFixed(0)} bytes per session`)
   await measure(`get ${samples.length}`, () => each(samples, ({ handle }) => store.get(handle)))
   await measure(`replace ${samples.length}`, () =>

@@ -9,7 +9,7 @@ import { lmdbStore } from '../../lib/stores/lmdb.ts'
 import { postgresStore } from '../../lib/stores/postgres.ts'
 import { redisStore } from '../../lib/stores/redis.ts'
 import { PostgresServer, skipWithoutPostgres } from './postgres-server.ts'
-import { RedisServer, skipWithoutRedis } from './redis-server.ts'
+import { type RedisKind, RedisServer, redisKinds } from './redis-server.ts'
 
 /** A store that outlives its process. */
 export interface DurableStore {
@@ -46,6 +46,8 @@ export interface Connection {
   readonly disconnect: () => unknown
 }
 
+const KEEPS_EVERYTHING = ['--appendonly', 'yes', '--appendfsync', 'always']
+
 /** For what a client tells besides: that an idle connection broke. */
 function ignore(): void {}
 
@@ -62,29 +64,7 @@ export const durableStores: readonly DurableStore[] = [
       return { store, disconnect: () => store.close() }
     }
   },
-  {
-    name: 'Redis',
-    skip: skipWithoutRedis,
-    async start() {
-      const server = await RedisServer.start('--appendonly', 'yes', '--appendfsync', 'always')
-      const { socket } = server
-      return {
-        address: socket,
-        stop: () => server.stop(),
-        server: {
-          socket,
-          addressAt: (other) => other,
-          crash: () => server.crash(),
-          resume: () => server.resume()
-        }
-      }
-    },
-    connect(socket) {
-      const client = new Redis(socket, { maxRetriesPerRequest: 1 })
-      client.on('error', ignore)
-      return { store: redisStore({ client }), disconnect: () => client.disconnect() }
-    }
-  },
+  ...redisKinds.map(onRedis),
   {
     name: 'PostgreSQL',
     skip: skipWithoutPostgres,
@@ -112,6 +92,32 @@ export const durableStores: readonly DurableStore[] = [
     }
   }
 ]
+
+function onRedis(kind: RedisKind): DurableStore {
+  return {
+    name: kind.name,
+    skip: kind.skip,
+    async start() {
+      const server = await RedisServer.start(kind, ...KEEPS_EVERYTHING)
+      const { socket } = server
+      return {
+        address: socket,
+        stop: () => server.stop(),
+        server: {
+          socket,
+          addressAt: (other) => other,
+          crash: () => server.crash(),
+          resume: () => server.resume()
+        }
+      }
+    },
+    connect(socket) {
+      const client = new Redis(socket, { maxRetriesPerRequest: 1 })
+      client.on('error', ignore)
+      return { store: redisStore({ client }), disconnect: () => client.disconnect() }
+    }
+  }
+}
 
 /** A backend for one test; what it answers opens stores on it. */
 export async function openBackend(

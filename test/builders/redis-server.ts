@@ -6,28 +6,45 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { findServer, skipWithout } from './missing-server.ts'
 
-/* c8 ignore next: machines have one or the other */
-const binary = findServer('redis-server') ?? findServer('valkey-server')
+/** A server that speaks Redis' protocol. */
+export interface RedisKind {
+  readonly name: string
+  readonly binary: string
+  /** For tap's `skip`. */
+  readonly skip: string | false
+}
 
-/** For tap's `skip`. */
-export const skipWithoutRedis = skipWithout('redis-server', binary)
+/** Those that are on this machine; Redis in any case, if only to say that it is skipped. */
+export const redisKinds: readonly RedisKind[] = [
+  { name: 'Redis', file: 'redis-server' },
+  { name: 'Valkey', file: 'valkey-server' }
+]
+  .map(({ name, file }) => ({ name, file, binary: findServer(file) }))
+  .filter(({ name, binary }) => name === 'Redis' || binary !== undefined)
+  .map(({ name, file, binary }) => ({
+    name,
+    binary: String(binary),
+    skip: skipWithout(file, binary)
+  }))
 
 /** A Redis of its own on a Unix socket, which keeps nothing unless it is told to. */
 export class RedisServer {
   readonly socket: string
+  readonly #binary: string
   readonly #folder: string
   readonly #settings: readonly string[]
   #process: ChildProcess | null = null
 
-  private constructor(folder: string, settings: readonly string[]) {
+  private constructor(binary: string, folder: string, settings: readonly string[]) {
+    this.#binary = binary
     this.#folder = folder
     this.#settings = settings
     this.socket = join(folder, 'redis.sock')
   }
 
   /** Resolves when it answers. */
-  static async start(...settings: string[]): Promise<RedisServer> {
-    const server = new RedisServer(await mkdtemp(join(tmpdir(), 'redis-')), settings)
+  static async start({ binary }: RedisKind, ...settings: string[]): Promise<RedisServer> {
+    const server = new RedisServer(binary, await mkdtemp(join(tmpdir(), 'redis-')), settings)
     await server.resume()
     return server
   }
@@ -36,7 +53,7 @@ export class RedisServer {
   async resume(): Promise<void> {
     const place = ['--port', '0', '--unixsocket', 'redis.sock', '--dir', this.#folder]
     const child = spawn(
-      String(binary),
+      this.#binary,
       [...place, '--save', '', '--appendonly', 'no', ...this.#settings],
       { cwd: this.#folder, stdio: ['ignore', 'pipe', 'inherit'] }
     )

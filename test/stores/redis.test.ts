@@ -6,125 +6,139 @@ import { createClient } from 'redis'
 import t, { test } from 'tap'
 import { type RedisStoreOptions, redisStore } from '../../lib/stores/redis.ts'
 import { newRecord } from '../builders/record.ts'
-import { RedisServer, skipWithoutRedis } from '../builders/redis-server.ts'
+import { type RedisKind, RedisServer, redisKinds } from '../builders/redis-server.ts'
 import { testStoreContract } from './contract.ts'
 
-const skip = skipWithoutRedis
-const server = skip ? undefined : await RedisServer.start()
-const socket = String(server?.socket)
-t.teardown(() => server?.stop())
-
-const ioredis = [0, 1].map(() => new Redis(socket, { lazyConnect: true }))
-t.teardown(() => ioredis.map((client) => client.disconnect()))
-
-const nodeRedis = [0, 1].map(() => createClient({ socket: { path: socket, tls: false } }))
-if (!skip) for (const client of nodeRedis) await client.connect()
-t.teardown(() => skip || nodeRedis.map((client) => client.destroy()))
-
-const [redis] = ioredis as [Redis, Redis]
 const newPrefix = () => `test ${randomUUID()}:`
 
-for (const [name, clients] of Object.entries({ ioredis, 'node-redis': nodeRedis }))
-  testStoreContract(
-    `redisStore with ${name}`,
-    () => {
-      const prefix = newPrefix()
-      let opened = 0
-      return () => redisStore({ client: clients[opened++ % 2] as Redis, prefix })
-    },
+for (const kind of redisKinds) await testRedisStore(kind)
+
+async function testRedisStore(kind: RedisKind): Promise<void> {
+  const { skip } = kind
+  const server = skip ? undefined : await RedisServer.start(kind)
+  const socket = String(server?.socket)
+  t.teardown(() => server?.stop())
+
+  const ioredis = [0, 1].map(() => new Redis(socket, { lazyConnect: true }))
+  t.teardown(() => ioredis.map((client) => client.disconnect()))
+
+  const nodeRedis = [0, 1].map(() => createClient({ socket: { path: socket, tls: false } }))
+  if (!skip) for (const client of nodeRedis) await client.connect()
+  t.teardown(() => skip || nodeRedis.map((client) => client.destroy()))
+
+  const [redis] = ioredis as [Redis, Redis]
+
+  for (const [name, clients] of Object.entries({ ioredis, 'node-redis': nodeRedis }))
+    testStoreContract(
+      `redisStore with ${name} on ${kind.name}`,
+      () => {
+        const prefix = newPrefix()
+        let opened = 0
+        return () => redisStore({ client: clients[opened++ % 2] as Redis, prefix })
+      },
+      skip
+    )
+
+  test(`@fastify/redis's client of ${kind.name} is taken as it is`, { skip }, async (t) => {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await app.register(fastifyRedis, { path: socket })
+    const store = redisStore({ client: app.redis })
+    const record = newRecord()
+    await store.insert(record)
+    t.same(await store.get(record.handle), record)
+    t.same(await redis.keys('supersession:*').then((keys) => keys.sort()), [
+      `supersession:session:${record.handle}`,
+      `supersession:user:${record.userId}`
+    ])
+  })
+
+  test(`a server that forgot the scripts is told them again (${kind.name})`, {
     skip
-  )
+  }, async (t) => {
+    const store = redisStore({ client: redis, prefix: newPrefix() })
+    const record = newRecord()
+    await store.insert(record)
+    await redis.script('FLUSH')
+    t.same(await store.get(record.handle), record)
+  })
 
-test("@fastify/redis's client is taken as it is", { skip }, async (t) => {
-  const app = Fastify()
-  t.teardown(() => app.close())
-  await app.register(fastifyRedis, { path: socket })
-  const store = redisStore({ client: app.redis })
-  const record = newRecord()
-  await store.insert(record)
-  t.same(await store.get(record.handle), record)
-  t.same(await redis.keys('supersession:*').then((keys) => keys.sort()), [
-    `supersession:session:${record.handle}`,
-    `supersession:user:${record.userId}`
-  ])
-})
+  test(`what is wrong at the server rejects (${kind.name})`, { skip }, async (t) => {
+    const prefix = newPrefix()
+    const store = redisStore({ client: redis, prefix })
+    await redis.hset(`${prefix}session:h`, 'not', 'a text')
+    await t.rejects(async () => store.get('h'), /WRONGTYPE/)
+  })
 
-test('a server that forgot the scripts is told them again', { skip }, async (t) => {
-  const store = redisStore({ client: redis, prefix: newPrefix() })
-  const record = newRecord()
-  await store.insert(record)
-  await redis.script('FLUSH')
-  t.same(await store.get(record.handle), record)
-})
+  test(`records expire by themselves at the time that they say (${kind.name})`, {
+    skip
+  }, async (t) => {
+    const prefix = newPrefix()
+    const store = redisStore({ client: redis, prefix })
+    const record = newRecord()
+    await store.insert(record)
+    t.equal(await redis.pexpiretime(`${prefix}session:${record.handle}`), record.expiresAt)
+    const later = { ...record, expiresAt: record.expiresAt + 5000, revision: 1 }
+    await store.replace(later, 0)
+    t.equal(await redis.pexpiretime(`${prefix}session:${record.handle}`), later.expiresAt)
+    t.equal(await redis.pexpiretime(`${prefix}user:${record.userId}`), later.expiresAt)
+    await store.replace({ ...later, expiresAt: Date.now() - 1, revision: 2 }, 1)
+    t.equal(await store.get(record.handle), null)
+  })
 
-test('what is wrong at the server rejects', { skip }, async (t) => {
-  const prefix = newPrefix()
-  const store = redisStore({ client: redis, prefix })
-  await redis.hset(`${prefix}session:h`, 'not', 'a text')
-  await t.rejects(async () => store.get('h'), /WRONGTYPE/)
-})
+  test(`the list of a user passes over what has no record, and drops what has ended (${kind.name})`, {
+    skip
+  }, async (t) => {
+    const prefix = newPrefix()
+    const store = redisStore({ client: redis, prefix })
+    const record = newRecord()
+    await store.insert(record)
+    const index = `${prefix}user:${record.userId}`
+    const crashed = `crashed ${randomUUID()}`
+    await redis.zadd(index, `${record.expiresAt}`, crashed, `${Date.now() - 5000}`, 'ended')
+    t.same(await store.listByUser(record.userId, Date.now()), [record.handle])
+    t.same(await redis.zrange(index, '0', '-1'), [record.handle, crashed].sort())
+  })
 
-test('records expire by themselves at the time that they say', { skip }, async (t) => {
-  const prefix = newPrefix()
-  const store = redisStore({ client: redis, prefix })
-  const record = newRecord()
-  await store.insert(record)
-  t.equal(await redis.pexpiretime(`${prefix}session:${record.handle}`), record.expiresAt)
-  const later = { ...record, expiresAt: record.expiresAt + 5000, revision: 1 }
-  await store.replace(later, 0)
-  t.equal(await redis.pexpiretime(`${prefix}session:${record.handle}`), later.expiresAt)
-  t.equal(await redis.pexpiretime(`${prefix}user:${record.userId}`), later.expiresAt)
-  await store.replace({ ...later, expiresAt: Date.now() - 1, revision: 2 }, 1)
-  t.equal(await store.get(record.handle), null)
-})
+  test(`a thousand sessions of one user are listed and revoked (${kind.name})`, {
+    skip
+  }, async (t) => {
+    const prefix = newPrefix()
+    const store = redisStore({ client: redis, prefix })
+    const userId = 'ada'
+    const records = Array.from({ length: 1001 }, () => newRecord({ userId }))
+    await Promise.all(records.map((record) => store.insert(record)))
+    const handles = await store.listByUser(userId, Date.now())
+    t.equal(handles.length, 1001)
+    t.equal((await store.delete(handles)).length, 1001)
+    t.same(await redis.keys(`${prefix}*`), [])
+  })
 
-test('the list of a user passes over what has no record, and drops what has ended', {
-  skip
-}, async (t) => {
-  const prefix = newPrefix()
-  const store = redisStore({ client: redis, prefix })
-  const record = newRecord()
-  await store.insert(record)
-  const index = `${prefix}user:${record.userId}`
-  const crashed = `crashed ${randomUUID()}`
-  await redis.zadd(index, `${record.expiresAt}`, crashed, `${Date.now() - 5000}`, 'ended')
-  t.same(await store.listByUser(record.userId, Date.now()), [record.handle])
-  t.same(await redis.zrange(index, '0', '-1'), [record.handle, crashed].sort())
-})
-
-test('a thousand sessions of one user are listed and revoked', { skip }, async (t) => {
-  const prefix = newPrefix()
-  const store = redisStore({ client: redis, prefix })
-  const userId = 'ada'
-  const records = Array.from({ length: 1001 }, () => newRecord({ userId }))
-  await Promise.all(records.map((record) => store.insert(record)))
-  const handles = await store.listByUser(userId, Date.now())
-  t.equal(handles.length, 1001)
-  t.equal((await store.delete(handles)).length, 1001)
-  t.same(await redis.keys(`${prefix}*`), [])
-})
-
-test('each script touches one key, so that a cluster runs it', { skip }, async (t) => {
-  const cluster = await RedisServer.start('--cluster-enabled', 'yes')
-  t.teardown(() => cluster.stop())
-  const client = new Redis(cluster.socket)
-  t.teardown(() => client.disconnect())
-  await client.cluster('ADDSLOTSRANGE', 0, 16_383)
-  while (!(await client.cluster('INFO')).includes('cluster_state:ok'));
-  const store = redisStore({ client })
-  const records = [newRecord({ userId: '{a}' }), newRecord({ userId: '{a}' })]
-  for (const record of records) await store.insert(record)
-  const handles = records.map(({ handle }) => handle)
-  t.same((await store.listByUser('{a}', 0)).sort(), handles.toSorted())
-  t.same((await store.delete(handles)).sort(), handles.toSorted())
-  t.same(await store.listKeys(), [])
-})
+  test(`each script touches one key, so that a cluster runs it (${kind.name})`, {
+    skip
+  }, async (t) => {
+    const cluster = await RedisServer.start(kind, '--cluster-enabled', 'yes')
+    t.teardown(() => cluster.stop())
+    const client = new Redis(cluster.socket)
+    t.teardown(() => client.disconnect())
+    await client.cluster('ADDSLOTSRANGE', 0, 16_383)
+    while (!(await client.cluster('INFO')).includes('cluster_state:ok'));
+    const store = redisStore({ client })
+    const records = [newRecord({ userId: '{a}' }), newRecord({ userId: '{a}' })]
+    for (const record of records) await store.insert(record)
+    const handles = records.map(({ handle }) => handle)
+    t.same((await store.listByUser('{a}', 0)).sort(), handles.toSorted())
+    t.same((await store.delete(handles)).sort(), handles.toSorted())
+    t.same(await store.listKeys(), [])
+  })
+}
 
 test('options that do not fit are refused by name', (t) => {
   const isRefused = (options: unknown, option: string) =>
     t.throws(() => redisStore(options as RedisStoreOptions), new RegExp(`Option '${option}'`))
-  for (const client of [undefined, null, {}]) isRefused({ client }, 'client')
-  isRefused({ client: redis, prefix: 1 }, 'prefix')
-  isRefused({ client: redis, ttl: 1 }, 'redisStore.ttl')
+  for (const other of [undefined, null, {}]) isRefused({ client: other }, 'client')
+  const client = new Redis({ lazyConnect: true })
+  isRefused({ client, prefix: 1 }, 'prefix')
+  isRefused({ client, ttl: 1 }, 'redisStore.ttl')
   t.end()
 })
