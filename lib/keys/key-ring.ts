@@ -34,6 +34,7 @@ export class KeyRing {
   #keys: readonly SigningKey[] = []
   #byKid: ReadonlyMap<string, SigningKey> = new Map()
   #reloadedAt = Number.NEGATIVE_INFINITY
+  #reloading: Promise<void> | null = null
   #pending: Map<KeyKind, Promise<void>> = new Map()
 
   constructor(store: SessionStore, settings: KeyRingSettings) {
@@ -56,10 +57,9 @@ export class KeyRing {
 
   /** Reads the store again for a `kid` that another process may have added. */
   async findAgain(kid: string, nowMs: number): Promise<SigningKey | undefined> {
-    if (Math.abs(nowMs - this.#reloadedAt) >= RELOAD_INTERVAL_MS) {
-      this.#reloadedAt = nowMs
-      await this.#reload()
-    }
+    const isRecent = Math.abs(nowMs - this.#reloadedAt) < RELOAD_INTERVAL_MS
+    // Whoever comes while the store is asked waits for its answer as well.
+    if (!isRecent || this.#reloading !== null) await this.#reloadOnce(nowMs)
     return this.find(kid)
   }
 
@@ -153,6 +153,18 @@ export class KeyRing {
       expiresAt: kind === 'static' ? null : this.#lastUse(nowMs),
       material: seal(pem, sealingKeys, kid)
     }
+  }
+
+  /** That it failed is no answer: the next one asks again. */
+  #reloadOnce(nowMs: number): Promise<void> {
+    this.#reloading ??= this.#reload()
+      .then(() => {
+        this.#reloadedAt = nowMs
+      })
+      .finally(() => {
+        this.#reloading = null
+      })
+    return this.#reloading
   }
 
   async #reload(): Promise<void> {

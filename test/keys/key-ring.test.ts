@@ -198,3 +198,38 @@ test('a process whose key is due takes the one that another has added', async (t
   t.equal((await two.signingKey('dynamic', later + 5)).kid, kid)
   t.equal((await store.listKeys()).length, 3)
 })
+
+test('requests that meet a new key together all wait for it', async (t) => {
+  const store = memoryStore()
+  await preparedRing(store)
+  const [{ kid }] = (await store.listKeys()) as [StoredKey]
+  const later: SessionStore = Object.assign(Object.create(store), {
+    listKeys: async () => {
+      await new Promise(setImmediate)
+      return store.listKeys()
+    }
+  })
+  const slow = ringOn(later)
+  const found = await Promise.all(Array.from({ length: 3 }, () => slow.findAgain(kid, START_MS)))
+  t.same(
+    found.map((key) => key?.kid),
+    [kid, kid, kid]
+  )
+})
+
+test('a store that fails is asked again, and says nothing of a key', async (t) => {
+  const store = memoryStore()
+  await preparedRing(store)
+  const [{ kid }] = (await store.listKeys()) as [StoredKey]
+  let fails = true
+  const broken: SessionStore = Object.assign(Object.create(store), {
+    listKeys: async () => {
+      if (fails) throw new Error('broken')
+      return store.listKeys()
+    }
+  })
+  const ring = ringOn(broken)
+  for (let i = 0; i < 2; i++) await t.rejects(ring.findAgain(kid, START_MS), { message: 'broken' })
+  fails = false
+  t.equal((await ring.findAgain(kid, START_MS))?.kid, kid)
+})
