@@ -42,9 +42,9 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   examineCors(app, settings)
 
   const sockets = new SessionSockets()
-  const store = new GuardedStore(settings.store ?? memoryStore(), (handles) =>
-    sockets.endOf(handles)
-  )
+  const store = new GuardedStore(settings.store ?? memoryStore(), {
+    onDelete: (handles) => sockets.endOf(handles)
+  })
   const clock = openClock(store, settings.clock)
   const transport = new HttpTransport(settings, clock.now)
   installErrors(app, {
@@ -76,7 +76,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
     prefix: settings.appInfo.routeBasePath
   })
 
-  const stopSweeper = startSweeper(store, { clock: clock.now, log: app.log })
+  const stopSweeper = startSweeper(store, { clock, log: app.log })
   app.addHook('onClose', async () => {
     stopSweeper()
     sockets.stop()

@@ -1,15 +1,18 @@
 import type { Awaitable, SessionStore } from '../../types/store.d.ts'
+import { StoreUnavailableError } from '../errors/store-unavailable-error.ts'
 
 /** What time it is, for everything that sessions, tokens and keys are dated by. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   readonly now: () => number
-  /** Called before a session's times are compared with the present, so that `now` can be trusted. */
+  /** Called before times are stored, or a record is changed or deleted by its time. */
   readonly sync: () => Awaitable<void>
 }
 
 /** Long enough to cost nothing, short enough for a database that moved to another machine. */
 const TRUSTED_FOR_MS = 10_000
+/** Of an answer that took longer nobody knows which moment it tells. */
+const MAX_ROUND_TRIP_MS = 2000
 /** So far the machine's clock may run apart from its uptime, before we take it to have been set. */
 const TOLERATED_STEP_MS = 1000
 
@@ -63,6 +66,8 @@ export class StoreClock implements Clock {
     const storeMs = await this.#storeNow()
     const answeredAt = this.#machine.uptime()
     const machineMs = this.#machine.time()
+    if (answeredAt - askedAt > MAX_ROUND_TRIP_MS)
+      throw new StoreUnavailableError({ cause: new Error('The store took long to tell the time') })
     // The store looked at its clock about half way between the question and the answer.
     this.#aheadMs = Math.round(storeMs + (answeredAt - askedAt) / 2 - machineMs)
     this.#startOfMachineMs = machineMs - answeredAt

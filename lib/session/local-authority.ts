@@ -71,6 +71,7 @@ export class LocalAuthority implements Authority {
   }
 
   async create(input: CreateInput): Promise<FreshTokens> {
+    await this.#clock.sync()
     const nowMs = this.#clock.now()
     const { userId, tenantId, withAntiCsrf } = input
     const uuid = randomUUID()

@@ -1,6 +1,7 @@
 import { setImmediate as othersTurn } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import type { SessionStore } from '../../types/store.d.ts'
+import type { Clock } from './clock.ts'
 
 /** So many at a time, so that neither a large store nor this process stands still. */
 const BATCH = 1000
@@ -14,7 +15,7 @@ export async function sweep(store: SessionStore, nowMs: number): Promise<number>
 }
 
 export interface SweeperSettings {
-  readonly clock: () => number
+  readonly clock: Clock
   readonly log: Pick<FastifyBaseLogger, 'error'>
   /** @defaultValue an hour: expired sessions are refused anyway, this is housekeeping. */
   readonly intervalMs?: number
@@ -26,11 +27,17 @@ export function startSweeper(
   { clock, log, intervalMs = 3_600_000 }: SweeperSettings
 ): () => void {
   const timer = setInterval(() => {
-    sweep(store, clock()).catch((error: unknown) => {
+    sweepByClock(store, clock).catch((error: unknown) => {
       // The next one tries again.
       log.error({ err: error }, 'expired sessions could not be deleted')
     })
   }, intervalMs)
   timer.unref()
   return () => clearInterval(timer)
+}
+
+/** A clock that was set forward would take live sessions for expired ones. */
+async function sweepByClock(store: SessionStore, clock: Clock): Promise<void> {
+  await clock.sync()
+  await sweep(store, clock.now())
 }

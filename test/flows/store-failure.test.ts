@@ -65,9 +65,26 @@ test('a store that never takes a change is 503 and not an endless loop', async (
   isUntouched503(t, await client.refresh(), 'refresh')
 })
 
+test('a store that does not answer is a failure when its time is over', async (t) => {
+  const silent = new Promise<never>(() => {})
+  const store = Object.assign(memoryStore(), {
+    get: () => silent,
+    delete: () => silent,
+    now: () => silent
+  })
+  const guarded = new GuardedStore(store, { deadlineMs: 1 })
+  const alive = setInterval(() => {}, 1000)
+  t.teardown(() => clearInterval(alive))
+  const calls = { get: guarded.get('h'), delete: guarded.delete(['h']), now: guarded.now?.() }
+  for (const [name, call] of Object.entries(calls)) {
+    const error = await Promise.resolve(call).catch((thrown: unknown) => thrown)
+    t.match(error, { statusCode: 503, cause: /did not answer within 1 ms/ }, name)
+  }
+})
+
 test('expired sessions that cannot be deleted are a failure of the store, too', async (t) => {
   const { store, state } = breakableStore()
-  const guarded = new GuardedStore(store, () => {})
+  const guarded = new GuardedStore(store)
   state.failure = 'rejects'
   await t.rejects(sweep(guarded, START_MS), StoreUnavailableError)
 })

@@ -40,7 +40,18 @@ test("machines whose clocks differ by minutes have the store's time in common", 
 
 test('the time that the question takes is not taken for a difference', async (t) => {
   const { state, clock } = world()
-  state.roundTripMs = 3000
+  state.roundTripMs = 2000
+  await clock.sync()
+  t.equal(clock.now(), state.storeMs)
+})
+
+test('an answer that was long on its way sets no clock', async (t) => {
+  const { state, clock } = world()
+  state.storeMs += MINUTE_MS
+  state.roundTripMs = 2002
+  await t.rejects(async () => await clock.sync(), { name: 'StoreUnavailableError' })
+  t.equal(clock.now(), state.machineMs)
+  state.roundTripMs = 2
   await clock.sync()
   t.equal(clock.now(), state.storeMs)
 })
@@ -128,6 +139,18 @@ test("sessions are dated by the store's time", async (t) => {
   const session = await app.sessions.info(handle)
   t.ok(Math.abs((session?.createdAt ?? 0) - START_MS) < MINUTE_MS)
   t.equal((await client.get('/me')).statusCode, 200)
+})
+
+test('on a machine whose clock was set a login is dated by the store', async (t) => {
+  const now = Date.now
+  const store = Object.assign(memoryStore(), { now: () => now() })
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(supersession, { ...FAST_KEYS, store })
+  t.intercept(Date, 'now', { value: () => now() - 60 * MINUTE_MS })
+  const { session } = await app.sessions.issue({ userId: 'ada' })
+  const info = await app.sessions.info(session.handle)
+  t.ok(Math.abs(Number(info?.createdAt) - now()) < MINUTE_MS)
 })
 
 test('a store whose clock does not answer is a failure of the store', async (t) => {

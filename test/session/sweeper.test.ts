@@ -50,7 +50,7 @@ test('the sweeper goes on after a failure, and stops when it is told to', async 
     }
   })
   const stop = startSweeper(store, {
-    clock: () => START_MS,
+    clock: { now: () => START_MS, sync() {} },
     log: { error: (line: unknown) => errors.push(line) },
     intervalMs: 1
   })
@@ -73,8 +73,30 @@ test('an hour passes between two sweeps, and the sweeper keeps no process alive'
     }
   })
   startSweeper(memoryStore(), {
-    clock: Date.now,
+    clock: { now: Date.now, sync() {} },
     log: { error: () => t.fail('nothing was swept') }
   })()
   t.end()
+})
+
+test('a sweeper asks what time it is before it deletes anything', async (t) => {
+  const store = memoryStore()
+  const swept = new Promise<number>((resolve) => {
+    store.deleteExpired = (nowMs) => {
+      resolve(nowMs)
+      return 0
+    }
+  })
+  let nowMs = START_MS + 31 * 86_400_000
+  const clock = {
+    now: () => nowMs,
+    async sync() {
+      nowMs = START_MS
+    }
+  }
+  const stop = startSweeper(store, { clock, log: { error: () => t.fail('nothing failed') }, intervalMs: 1 })
+  const alive = setInterval(() => {}, 1000)
+  t.equal(await swept, START_MS)
+  clearInterval(alive)
+  stop()
 })
