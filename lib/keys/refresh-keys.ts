@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import type { SessionStore, StoredKey } from '../../types/store.d.ts'
 import { deriveKeys } from './secrets.ts'
 
-/** Keys that authenticate refresh tokens, newest first. */
+/** Keys that authenticate refresh tokens: the first one issues, all of them read. */
 export type RefreshKeys = readonly [Buffer, ...Buffer[]]
 
 /**

@@ -13,7 +13,7 @@ const TAG_BYTES = 16
 /** What a secret of the app is used for; keys of different purposes tell nothing of each other. */
 export type SecretPurpose = 'refresh token' | 'stored key'
 
-/** Derives one 256-bit key per secret (RFC 5869), in the order of the secrets: newest first. */
+/** Derives one 256-bit key per secret (RFC 5869), in the order of the secrets. */
 export function deriveKeys(secrets: readonly Buffer[], purpose: SecretPurpose): Buffer[] {
   return secrets.map((secret) =>
     Buffer.from(hkdfSync('sha256', secret, '', `fastify-supersession ${purpose}`, 32))

@@ -199,7 +199,7 @@ function secrets(value: unknown, option: string): Buffer[] {
   if (buffers.length > 0 && buffers.every(isGood)) return buffers as Buffer[]
   throw new OptionsError(
     option,
-    `at least ${MIN_SECRET_BYTES} bytes as a string or Buffer, or a list of such, newest first`,
+    `at least ${MIN_SECRET_BYTES} bytes as a string or Buffer, or a list of such`,
     value
   )
 }

@@ -27,8 +27,6 @@ import { type Child, confirmByUse, type RotationStep, rotate, startRotation } fr
 const MAX_ATTEMPTS = 1000
 const PUBLIC_TENANT = 'public'
 const JITTER_STEPS = 1_000_000
-/** As many as `randomInt` knows: a token has a few children at most, and no two may be alike. */
-const NONCES = 2 ** 48 - 1
 const CONFIRMED: ConfirmResult = { status: 'OK', reissued: null }
 
 export interface LocalAuthorityParts {
@@ -213,7 +211,7 @@ export class LocalAuthority implements Authority {
   async #exchange(presented: RefreshToken, withAntiCsrf: boolean): Promise<RefreshResult> {
     const issueChild = (child: Child) =>
       this.#refreshTokens.issueChild(presented, { ...child, withAntiCsrf })
-    const freshNonce = randomInt(NONCES).toString(36)
+    const freshNonce = this.#refreshTokens.newNonce()
     const { record, decision, nowMs } = await this.#transact(presented.handle, (found, now) => {
       const step = rotate(found.rotation, presented, {
         nowMs: now,
@@ -267,8 +265,8 @@ export class LocalAuthority implements Authority {
   #issueAccessToken(record: SessionRecord, lineage: Lineage, nowMs: number): Promise<AccessToken> {
     const { accessTokenValidityMs, accessTokenValidityJitter } = this.#settings
     const cutOff = accessTokenValidityJitter * (randomInt(JITTER_STEPS) / JITTER_STEPS)
-    const expiresAt = Math.floor((nowMs + accessTokenValidityMs * (1 - cutOff)) / 1000)
-    return this.#mint(record, lineage, { nowMs, expiresAt })
+    const endMs = nowMs + accessTokenValidityMs * (1 - cutOff)
+    return this.#mint(record, lineage, { nowMs, expiresAt: this.#expiryOf(record, endMs) })
   }
 
   /** The same token with the stored claims, confirmed and with its whole life before it. */
@@ -278,8 +276,13 @@ export class LocalAuthority implements Authority {
     nowMs: number
   ): Promise<ConfirmResult> {
     const lineage = { ...lineageOf(payload), parentHash: null }
-    const expiresAt = Math.floor((nowMs + this.#settings.accessTokenValidityMs) / 1000)
+    const expiresAt = this.#expiryOf(record, nowMs + this.#settings.accessTokenValidityMs)
     return { status: 'OK', reissued: await this.#mint(record, lineage, { nowMs, expiresAt }) }
+  }
+
+  /** `exp` of a token that may live until `endMs`, where the session may. */
+  #expiryOf({ createdAt }: SessionRecord, endMs: number): number {
+    return Math.floor(Math.min(endMs, createdAt + this.#settings.absoluteLifetimeMs) / 1000)
   }
 
   #mint(

@@ -1,4 +1,4 @@
-import { createHmac, hash, randomBytes } from 'node:crypto'
+import { createHmac, hash, randomBytes, randomInt } from 'node:crypto'
 import { isEqualSecret } from '../keys/secrets.ts'
 
 /** A refresh token that was issued by us. */
@@ -17,6 +17,14 @@ export interface RefreshToken {
 const VERSION = 'v1'
 /** Our own are under 400; anything much longer is not worth a MAC. */
 const MAX_LENGTH = 1024
+/** As many as `randomInt` knows: a token has a few children at most, and no two may be alike. */
+const NONCES = 2 ** 48 - 1
+
+interface NamedKey {
+  /** Tells a key apart from the others of a list, and nothing else of it. */
+  readonly name: string
+  readonly key: Buffer
+}
 
 /** `H1` of the session protocol. */
 export function hashRefreshToken(text: string): string {
@@ -30,18 +38,28 @@ export function hashRefreshToken(text: string): string {
  * before it (RFC 2104): what reads back is what we wrote. Lifetime is the record's, not the token's.
  */
 export class RefreshTokens {
-  readonly #keys: readonly Buffer[]
-  readonly #newest: Buffer
+  readonly #keys: readonly NamedKey[]
+  readonly #issuing: NamedKey
 
-  /** @param keys - Newest first: the first one issues, all of them read. */
+  /** @param keys - The first one issues, all of them read. */
   constructor(keys: readonly [Buffer, ...Buffer[]]) {
-    this.#keys = keys
-    this.#newest = keys[0]
+    this.#keys = keys.map((key) => ({ name: mac(key, 'name').toString('base64url', 0, 6), key }))
+    this.#issuing = this.#keys[0] as NamedKey
   }
 
   /** The first token of a session. */
   issueFirst(handle: string, { withAntiCsrf }: { withAntiCsrf: boolean }): RefreshToken {
-    return this.#issue(handle, randomBytes(32), null, withAntiCsrf)
+    return issue(this.#issuing.key, handle, randomBytes(32), null, withAntiCsrf)
+  }
+
+  /**
+   * For a child that has to be new.
+   *
+   * Names the key that the child is derived with: while an app changes its secrets processes have
+   * another one in front, and still all of them have to hand out the same child.
+   */
+  newNonce(): string {
+    return `${this.#issuing.name}.${randomInt(NONCES).toString(36)}`
   }
 
   /**
@@ -49,25 +67,26 @@ export class RefreshTokens {
    *
    * Derived from the parent's text and a nonce with our key, so that two tabs, a retry and a
    * duplicate get one and the same, and nobody gets it who does not hold the parent.
+   *
+   * @param child.nonce - One that names no key of ours stands for the key that issued the parent.
    */
   issueChild(
     parent: RefreshToken,
     child: { nonce: string; parentHash: string; withAntiCsrf: boolean }
   ): RefreshToken {
-    const seed = this.#mac(this.#newest, `child ${child.nonce} ${parent.text}`)
-    return this.#issue(parent.handle, seed, child.parentHash, child.withAntiCsrf)
+    const named = this.#keys.find(({ name }) => child.nonce.startsWith(`${name}.`))
+    const { key } = named ?? (this.#issuerOf(parent.text) as NamedKey)
+    const seed = mac(key, `child ${child.nonce} ${parent.text}`)
+    return issue(key, parent.handle, seed, child.parentHash, child.withAntiCsrf)
   }
 
   /** Reads a token; `null` for whatever we did not issue. Does not look at any record. */
   read(text: string): RefreshToken | null {
     if (text.length > MAX_LENGTH) return null
-    const [version, facts, mac, ...rest] = text.split('.')
-    if (version !== VERSION || facts === undefined || mac === undefined || rest.length > 0)
+    const [version, facts, code, ...rest] = text.split('.')
+    if (version !== VERSION || facts === undefined || code === undefined || rest.length > 0)
       return null
-    const isOurs = this.#keys.some((key) =>
-      isEqualSecret(this.#mac(key, `${VERSION}.${facts}`).toString('base64url'), mac)
-    )
-    if (!isOurs) return null
+    if (this.#issuerOf(text) === undefined) return null
     // Behind the MAC: nobody but us can have written this.
     const [handle, , parentHash, antiCsrfToken] = JSON.parse(
       Buffer.from(facts, 'base64url').toString()
@@ -75,24 +94,33 @@ export class RefreshTokens {
     return { text, hash: hashRefreshToken(text), handle, parentHash, antiCsrfToken }
   }
 
-  /** @param seed - 32 bytes that nobody can guess; neither half tells anything of the other. */
-  #issue(
-    handle: string,
-    seed: Buffer,
-    parentHash: string | null,
-    withAntiCsrf: boolean
-  ): RefreshToken {
-    const id = seed.toString('base64url', 0, 16)
-    const antiCsrfToken = withAntiCsrf ? toUuid(seed.subarray(16)) : null
-    const facts: Facts = [handle, id, parentHash, antiCsrfToken]
-    const unsigned = `${VERSION}.${Buffer.from(JSON.stringify(facts)).toString('base64url')}`
-    const text = `${unsigned}.${this.#mac(this.#newest, unsigned).toString('base64url')}`
-    return { text, hash: hashRefreshToken(text), handle, parentHash, antiCsrfToken }
+  #issuerOf(text: string): NamedKey | undefined {
+    const end = text.lastIndexOf('.')
+    const [unsigned, code] = [text.slice(0, end), text.slice(end + 1)]
+    return this.#keys.find(({ key }) =>
+      isEqualSecret(mac(key, unsigned).toString('base64url'), code)
+    )
   }
+}
 
-  #mac(key: Buffer, text: string): Buffer {
-    return createHmac('sha256', key).update(text).digest()
-  }
+/** @param seed - 32 bytes that nobody can guess; neither half tells anything of the other. */
+function issue(
+  key: Buffer,
+  handle: string,
+  seed: Buffer,
+  parentHash: string | null,
+  withAntiCsrf: boolean
+): RefreshToken {
+  const id = seed.toString('base64url', 0, 16)
+  const antiCsrfToken = withAntiCsrf ? toUuid(seed.subarray(16)) : null
+  const facts: Facts = [handle, id, parentHash, antiCsrfToken]
+  const unsigned = `${VERSION}.${Buffer.from(JSON.stringify(facts)).toString('base64url')}`
+  const text = `${unsigned}.${mac(key, unsigned).toString('base64url')}`
+  return { text, hash: hashRefreshToken(text), handle, parentHash, antiCsrfToken }
+}
+
+function mac(key: Buffer, text: string): Buffer {
+  return createHmac('sha256', key).update(text).digest()
 }
 
 /** Handle, what makes the token unlike any other, parent hash, anti-CSRF token. */

@@ -105,5 +105,6 @@ test('a session with an absolute lifetime ends then, however much it is used', a
   }
   t.equal(await endsAt(), 5_400_000, 'not 80 minutes and an hour')
   clock.advance(10 * 60)
+  t.equal((await client.get('/me')).statusCode, 401, 'its access token ends with it')
   t.same((await client.refresh()).json(), { message: 'unauthorised' })
 })

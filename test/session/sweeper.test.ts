@@ -94,7 +94,11 @@ test('a sweeper asks what time it is before it deletes anything', async (t) => {
       nowMs = START_MS
     }
   }
-  const stop = startSweeper(store, { clock, log: { error: () => t.fail('nothing failed') }, intervalMs: 1 })
+  const stop = startSweeper(store, {
+    clock,
+    log: { error: () => t.fail('nothing failed') },
+    intervalMs: 1
+  })
   const alive = setInterval(() => {}, 1000)
   t.equal(await swept, START_MS)
   clearInterval(alive)
