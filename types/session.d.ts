@@ -193,7 +193,7 @@ export interface NewSession {
   /** A non-empty string, at most 512 characters. */
   readonly userId: string
   /**
-   * Letters, digits and hyphens.
+   * Letters, digits and hyphens, at most 64.
    * @defaultValue 'public'
    */
   readonly tenantId?: string

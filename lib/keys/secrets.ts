@@ -20,12 +20,12 @@ export function deriveKeys(secrets: readonly Buffer[], purpose: SecretPurpose): 
   )
 }
 
-/** Encrypts with the newest key, for a place that others may read. `context` has to come back. */
+/** Encrypts with the first key, for a place that others may read. `context` has to come back. */
 export function seal(text: string, keys: readonly Buffer[], context: string): string {
-  const [newest] = keys
-  if (newest === undefined) return text
+  const [first] = keys
+  if (first === undefined) return text
   const nonce = randomBytes(NONCE_BYTES)
-  const cipher = createCipheriv(CIPHER, newest, nonce).setAAD(Buffer.from(context))
+  const cipher = createCipheriv(CIPHER, first, nonce).setAAD(Buffer.from(context))
   const sealed = [nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]
   return Buffer.concat(sealed).toString('base64url')
 }

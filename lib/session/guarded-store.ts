@@ -22,13 +22,10 @@ export class GuardedStore implements SessionStore {
   /** There where the store has it. */
   readonly now?: () => Awaitable<number>
   readonly #store: SessionStore
-  readonly #onDelete: (handles: readonly string[]) => void
+  readonly #onDelete: GuardSettings['onDelete']
   readonly #deadlineMs: number
 
-  constructor(
-    store: SessionStore,
-    { onDelete = () => {}, deadlineMs = DEADLINE_MS }: GuardSettings = {}
-  ) {
+  constructor(store: SessionStore, { onDelete, deadlineMs = DEADLINE_MS }: GuardSettings = {}) {
     this.#store = store
     this.#onDelete = onDelete
     this.#deadlineMs = deadlineMs
@@ -51,7 +48,7 @@ export class GuardedStore implements SessionStore {
   async delete(handles: readonly string[]): Promise<string[]> {
     const deadlines = Math.max(1, handles.length / HANDLES_PER_DEADLINE)
     const deleted = await this.#guard(() => this.#store.delete(handles), deadlines)
-    this.#onDelete(deleted)
+    this.#onDelete?.(deleted)
     return deleted
   }
 

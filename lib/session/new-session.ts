@@ -1,6 +1,8 @@
 import type { JsonObject, NewSession } from '../../types/session.d.ts'
 
 const MAX_USER_ID_LENGTH = 512
+/** As in SuperTokens' core. The tenant is a part of every token. */
+const MAX_TENANT_ID_LENGTH = 64
 
 /**
  * Checks what the app wants a session to start with, and fills in the defaults.
@@ -12,8 +14,14 @@ export function checkNewSession(input: NewSession): Required<NewSession> {
   if (typeof userId !== 'string' || userId === '' || userId.length > MAX_USER_ID_LENGTH)
     throw new TypeError(`userId must be a string of 1 to ${MAX_USER_ID_LENGTH} characters`)
   // The tenant stands in the handle behind an underscore, which it therefore has none of.
-  if (typeof tenantId !== 'string' || !/^[A-Za-z0-9-]+$/.test(tenantId))
-    throw new TypeError('tenantId must be a string of letters, digits and hyphens')
+  if (
+    typeof tenantId !== 'string' ||
+    !/^[A-Za-z0-9-]+$/.test(tenantId) ||
+    tenantId.length > MAX_TENANT_ID_LENGTH
+  )
+    throw new TypeError(
+      `tenantId must be a string of 1 to ${MAX_TENANT_ID_LENGTH} letters, digits and hyphens`
+    )
   return {
     userId,
     tenantId,

@@ -83,7 +83,14 @@ class LmdbStore implements SessionStore {
 
   constructor(path: string) {
     // Without overlappingSync a commit resolves after it was flushed, and others see it only then.
-    this.#root = open({ path, noSubdir: false, overlappingSync: false, encoding: 'json' })
+    // Without eventTurnBatching nothing but the transaction itself learns that its commit failed.
+    this.#root = open({
+      path,
+      noSubdir: false,
+      overlappingSync: false,
+      eventTurnBatching: false,
+      encoding: 'json'
+    })
     this.#records = this.#root.openDB({ name: 'sessions', encoding: 'string' })
     this.#ends = this.#root.openDB({ name: 'ends' })
     this.#users = this.#root.openDB({ name: 'users' })
@@ -91,7 +98,7 @@ class LmdbStore implements SessionStore {
   }
 
   async insert(record: SessionRecord): Promise<void> {
-    await this.#root.transaction(() => this.#put(record))
+    await this.#transact(() => this.#put(record))
   }
 
   get(handle: string): SessionRecord | null {
@@ -100,7 +107,7 @@ class LmdbStore implements SessionStore {
   }
 
   async replace(record: SessionRecord, expectedRevision: number): Promise<boolean> {
-    return this.#root.transaction(() => {
+    return this.#transact(() => {
       const found = this.#read(record.handle)
       if (found?.revision !== expectedRevision) return false
       if (found.expiresAt !== record.expiresAt) this.#removeFromIndexes(found)
@@ -113,9 +120,7 @@ class LmdbStore implements SessionStore {
     const deleted: string[] = []
     for (let start = 0; start < handles.length; start += BATCH) {
       const batch = handles.slice(start, start + BATCH)
-      deleted.push(
-        ...(await this.#root.transaction(() => batch.filter((handle) => this.#delete(handle))))
-      )
+      deleted.push(...(await this.#transact(() => batch.filter((handle) => this.#delete(handle)))))
     }
     return deleted
   }
@@ -139,10 +144,10 @@ class LmdbStore implements SessionStore {
     let total = 0
     for (let wanted = 0, deleted = 0; deleted === wanted && total < limit; total += deleted) {
       wanted = Math.min(BATCH, limit - total)
-      deleted = await this.#root.transaction(() => this.#deleteEnded(nowMs, wanted))
+      deleted = await this.#transact(() => this.#deleteEnded(nowMs, wanted))
     }
     const rest = limit - total
-    return total + (await this.#root.transaction(() => this.#deleteEndedKeys(nowMs, rest)))
+    return total + (await this.#transact(() => this.#deleteEndedKeys(nowMs, rest)))
   }
 
   listKeys(): StoredKey[] {
@@ -151,7 +156,7 @@ class LmdbStore implements SessionStore {
   }
 
   async addKey(key: StoredKey, expectedNewestKid: string | null): Promise<boolean> {
-    return this.#root.transaction(() => {
+    return this.#transact(() => {
       const newest = this.#readKeys().find(({ kind }) => kind === key.kind)
       if ((newest?.kid ?? null) !== expectedNewestKid) return false
       const [position = 0] = this.#keys.getKeys({ reverse: true, limit: 1 })
@@ -165,6 +170,17 @@ class LmdbStore implements SessionStore {
     await this.#closed
   }
 
+  async #transact<T>(action: () => T): Promise<T> {
+    try {
+      return await this.#root.transaction(action)
+    } catch (error) {
+      // Of a failed commit the error carries a rejected promise, which would end the process.
+      const { commitError } = Object(error) as { commitError?: Promise<never> }
+      commitError?.catch(() => {})
+      throw error
+    }
+  }
+
   #readKeys(): StoredKey[] {
     return Array.from(this.#keys.getRange({ reverse: true }), ({ value }) => value)
   }
@@ -176,9 +192,10 @@ class LmdbStore implements SessionStore {
 
   #put(record: SessionRecord): void {
     const { handle, userId, expiresAt } = record
-    this.#records.putSync(handle, encodeRecord(record))
-    this.#ends.putSync([expiresAt, handle], true)
+    // The longest key first: what LMDB refuses leaves nothing behind.
     this.#users.putSync([hashOf(userId), expiresAt, handle], true)
+    this.#ends.putSync([expiresAt, handle], true)
+    this.#records.putSync(handle, encodeRecord(record))
   }
 
   #delete(handle: string): boolean {

@@ -3,7 +3,7 @@ import type { SessionRecord, SessionStore, StoredKey } from '../../types/store.d
 
 /** So many records are looked at before other work of the process has its turn. */
 const SLICE = 1000
-const HOUR_MS = 3_600_000
+const MINUTE_MS = 60_000
 
 /**
  * Keeps sessions in this process: for development, tests, and apps that may forget everything when
@@ -19,8 +19,8 @@ export function memoryStore(): SessionStore {
 class MemoryStore implements SessionStore {
   readonly #records = new Map<string, SessionRecord>()
   readonly #byUser = new HandleIndex<string>()
-  /** By the hour in which they end, so that nobody has to look through all of them. */
-  readonly #byHour = new HandleIndex<number>()
+  /** By the minute in which they end, so that nobody has to look through all of them. */
+  readonly #byMinute = new HandleIndex<number>()
   /** Newest first. */
   #keys: readonly StoredKey[] = []
 
@@ -28,7 +28,7 @@ class MemoryStore implements SessionStore {
     const { handle, userId, expiresAt } = record
     this.#records.set(handle, freeze(record))
     this.#byUser.add(userId, handle)
-    this.#byHour.add(hourOf(expiresAt), handle)
+    this.#byMinute.add(minuteOf(expiresAt), handle)
   }
 
   get(handle: string): SessionRecord | null {
@@ -40,10 +40,10 @@ class MemoryStore implements SessionStore {
     const found = this.#records.get(handle)
     if (found?.revision !== expectedRevision) return false
     this.#records.set(handle, freeze(record))
-    const [before, after] = [hourOf(found.expiresAt), hourOf(record.expiresAt)]
+    const [before, after] = [minuteOf(found.expiresAt), minuteOf(record.expiresAt)]
     if (before !== after) {
-      this.#byHour.delete(before, handle)
-      this.#byHour.add(after, handle)
+      this.#byMinute.delete(before, handle)
+      this.#byMinute.add(after, handle)
     }
     return true
   }
@@ -92,14 +92,14 @@ class MemoryStore implements SessionStore {
     if (record === undefined) return false
     this.#records.delete(handle)
     this.#byUser.delete(record.userId, handle)
-    this.#byHour.delete(hourOf(record.expiresAt), handle)
+    this.#byMinute.delete(minuteOf(record.expiresAt), handle)
     return true
   }
 
   #findExpired(nowMs: number, limit: number): string[] {
     const expired: string[] = []
-    for (const [hour, handles] of this.#byHour.entries()) {
-      if (hour > hourOf(nowMs)) continue
+    for (const [minute, handles] of this.#byMinute.entries()) {
+      if (minute > minuteOf(nowMs)) continue
       for (const handle of handles) {
         if (expired.length === limit) return expired
         const { expiresAt } = this.#records.get(handle) as SessionRecord
@@ -135,8 +135,8 @@ class HandleIndex<Key> {
   }
 }
 
-function hourOf(timeMs: number): number {
-  return Math.floor(timeMs / HOUR_MS)
+function minuteOf(timeMs: number): number {
+  return Math.floor(timeMs / MINUTE_MS)
 }
 
 async function inSlices<T>(list: readonly T[], act: (item: T) => void): Promise<void> {

@@ -77,7 +77,7 @@ class RedisStore implements SessionStore {
       `${record.expiresAt}`,
       `${expectedRevision}`
     ])
-    return replaced === 1
+    return Number(replaced) === 1
   }
 
   async delete(handles: readonly string[]): Promise<string[]> {
@@ -120,7 +120,8 @@ class RedisStore implements SessionStore {
 
   async addKey(key: StoredKey, expectedNewestKid: string | null): Promise<boolean> {
     const expected = expectedNewestKid ?? ''
-    return (await this.#run(ADD_KEY, this.#keysKey(), [JSON.stringify(key), expected])) === 1
+    const added = await this.#run(ADD_KEY, this.#keysKey(), [JSON.stringify(key), expected])
+    return Number(added) === 1
   }
 
   async now(): Promise<number> {

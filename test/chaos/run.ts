@@ -14,17 +14,23 @@ const { values } = parseArgs({
     store: { type: 'string' }
   }
 })
+const faults = values.faults.split(',')
+for (const fault of faults)
+  if (!faultNames.includes(fault as Fault)) throw new Error(`--faults are ${faultNames.join()}`)
+const stores = durableStores.filter(({ name }) => name === (values.store ?? name))
+if (stores.length === 0)
+  throw new Error(`--store is one of ${durableStores.map(({ name }) => name).join(', ')}`)
+
 const settings = {
   seed: Number(values.seed),
   seconds: Number(values.seconds),
   sessions: Number(values.sessions),
   processes: Number(values.processes),
-  faults: values.faults.split(',') as Fault[],
+  faults: faults as Fault[],
   killIntervalMs: 1500
 }
 console.log(settings)
-for (const durable of durableStores) {
-  if ((values.store ?? durable.name) !== durable.name) continue
+for (const durable of stores) {
   if (durable.skip) {
     process.exitCode = 1
     continue

@@ -48,7 +48,7 @@ const refused: [option: string, options: Record<string, unknown>, expected: RegE
   ['toString', { toString: 5 }, /there is no such option/],
   ['secret', { secret: 'short' }, /at least 32 bytes/],
   ['secret', { secret: [] }, /at least 32 bytes/],
-  ['secret', { secret: [SECRET, 'short'] }, /newest first/],
+  ['secret', { secret: [SECRET, 'short'] }, /a list of such/],
   ['secret', { secret: 5 }, /string or Buffer/],
   ['store', { store: {} }, /lacks insert, get/],
   ['store', { store: null }, /session store/],

@@ -220,6 +220,7 @@ test('what a session cannot start with is refused by name', async (t) => {
     [{ userId: 5 }, /userId/],
     [{ userId: 'x'.repeat(513) }, /userId/],
     [{ userId: 'ada', tenantId: 'a_b' }, /tenantId/],
+    [{ userId: 'ada', tenantId: 'a'.repeat(65) }, /tenantId/],
     [{ userId: 'ada', tenantId: 5 }, /tenantId/],
     [{ userId: 'ada', accessTokenPayload: [] }, /accessTokenPayload must be an object/],
     [{ userId: 'ada', accessTokenPayload: { a: 'x'.repeat(5000) } }, /4096 bytes/],

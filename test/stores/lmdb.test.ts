@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { test } from 'tap'
 import { type LmdbStoreOptions, lmdbStore } from '../../lib/stores/lmdb.ts'
@@ -8,7 +9,9 @@ import { newFolder } from '../builders/folder.ts'
 import { newRecord } from '../builders/record.ts'
 import { testStoreContract } from './contract.ts'
 
-const writer = fileURLToPath(new URL('../builders/lmdb-writer.js', import.meta.url))
+const builder = (name: string) => fileURLToPath(new URL(`../builders/${name}.js`, import.meta.url))
+const writer = builder('lmdb-writer')
+const fullDisk = builder('lmdb-full-disk')
 
 testStoreContract('lmdbStore', async (t) => {
   const path = await newFolder(t)
@@ -44,6 +47,19 @@ test('what two killed processes had acknowledged is there, here and on reopening
   const record = newRecord()
   await reopened.insert(record)
   t.same(reopened.get(record.handle), record, 'no lock was left behind')
+})
+
+test('on a full disk writes are refused, and the process goes on with what it has', async (t) => {
+  const path = await newFolder(t)
+  // Blocks of 512 bytes, or of 1024 where sh is bash. What is written beyond is an error.
+  const limited = `trap '' XFSZ; ulimit -f 8000; exec "$0" "$1" "$2"`
+  const child = spawn('sh', ['-c', limited, process.execPath, fullDisk, path])
+  const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')])
+  t.equal(code, 0)
+  const { refusals, lost, acknowledged } = JSON.parse(output)
+  t.equal(refusals, 2)
+  t.equal(lost, 0)
+  t.ok(acknowledged > 2)
 })
 
 test('reads answer at once, without a promise', async (t) => {
