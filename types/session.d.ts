@@ -190,7 +190,7 @@ export interface ClosableSocket {
 
 /** What a new session starts with. */
 export interface NewSession {
-  /** A non-empty string, at most 512 characters. */
+  /** A non-empty string, at most 512 bytes in JSON: as many characters of ASCII. */
   readonly userId: string
   /**
    * Letters, digits and hyphens, at most 64.

@@ -51,8 +51,9 @@ export class KeyRing {
   }
 
   /** The key that verifies a token with this `kid`, as far as this process knows. */
-  find(kid: string): SigningKey | undefined {
-    return this.#byKid.get(kid)
+  find(kid: string, nowMs: number): SigningKey | undefined {
+    const key = this.#byKid.get(kid)
+    return key?.isExpired(nowMs) ? undefined : key
   }
 
   /** Reads the store again for a `kid` that another process may have added. */
@@ -60,7 +61,7 @@ export class KeyRing {
     const isRecent = Math.abs(nowMs - this.#reloadedAt) < RELOAD_INTERVAL_MS
     // Whoever comes while the store is asked waits for its answer as well.
     if (!isRecent || this.#reloading !== null) await this.#reloadOnce(nowMs)
-    return this.find(kid)
+    return this.find(kid, nowMs)
   }
 
   /** The key that signs now. Adds the next one when it is due. */
@@ -79,7 +80,7 @@ export class KeyRing {
 
   /** The public keys, newest first, and for how long they may be cached (RFC 9111 max-age). */
   jwks(nowMs: number): { keys: PublicJwk[]; maxAgeSeconds: number } {
-    const usable = this.#keys.filter((key) => key.kind === 'static' || this.#verifies(key, nowMs))
+    const usable = this.#keys.filter((key) => !key.isExpired(nowMs))
     const dynamic = usable.filter((key) => key.kind === 'dynamic')
     const { updateIntervalMs } = this.#settings
     const nextKeyAt = (dynamic[0]?.createdAt ?? nowMs) + updateIntervalMs - this.#overlapMs
@@ -110,10 +111,6 @@ export class KeyRing {
     if (newest === undefined) return true
     if (kind === 'static') return false
     return nowMs + this.#overlapMs > newest.createdAt + this.#settings.updateIntervalMs
-  }
-
-  #verifies(key: SigningKey, nowMs: number): boolean {
-    return nowMs <= this.#lastUse(key.createdAt)
   }
 
   /** A token may be signed until the interval ends and lives its validity; twice that is ample. */
@@ -173,13 +170,13 @@ export class KeyRing {
 
   #adopt(stored: readonly StoredKey[]): void {
     const byKid = new Map<string, SigningKey>()
-    for (const { kid, kind, algorithm, createdAt, material } of stored) {
+    for (const { kid, kind, algorithm, createdAt, expiresAt, material } of stored) {
       if (kind === 'refresh' || algorithm === 'HS256') continue
       const pem = open(material, this.#settings.sealingKeys, kid)
       // Sealed with a secret that is no longer listed: its tokens are refreshed.
       if (pem === null) continue
       const known = this.#byKid.get(kid)
-      byKid.set(kid, known ?? new SigningKey({ kid, kind, algorithm, createdAt, pem }))
+      byKid.set(kid, known ?? new SigningKey({ kid, kind, algorithm, createdAt, expiresAt, pem }))
     }
     this.#byKid = byKid
     this.#keys = [...byKid.values()]

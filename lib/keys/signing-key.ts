@@ -15,6 +15,8 @@ export interface SigningKeyParts {
   readonly kind: KeyKind
   readonly algorithm: SigningAlgorithm
   readonly createdAt: number
+  /** After that it verifies nothing any more; `null`: never. */
+  readonly expiresAt: number | null
   readonly pem: string
 }
 
@@ -29,22 +31,28 @@ export class SigningKey {
   readonly signJwt: (payload: JsonObject) => string
   /** Of every access token, followed by its dot. */
   readonly #header: string
+  readonly #expiresAt: number
   readonly #privateKey: KeyObject
   readonly #publicKey: KeyObject
 
-  constructor({ kid, kind, algorithm, createdAt, pem }: SigningKeyParts) {
+  constructor({ kid, kind, algorithm, createdAt, expiresAt, pem }: SigningKeyParts) {
     const privateKey = createPrivateKey(pem)
     const publicKey = createPublicKey(privateKey)
     this.kid = kid
     this.kind = kind
     this.algorithm = algorithm
     this.createdAt = createdAt
+    this.#expiresAt = expiresAt ?? Number.POSITIVE_INFINITY
     this.jwk = toJwk(publicKey, kid, algorithm)
     this.signJwt = createSigner({ key: pem, algorithm, kid })
     // `version` is a string on the wire, and its absence makes a JWT something else than a session's.
     this.#header = `${encode({ alg: algorithm, typ: 'JWT', kid, version: '5' })}.`
     this.#privateKey = privateKey
     this.#publicKey = publicKey
+  }
+
+  isExpired(nowMs: number): boolean {
+    return nowMs > this.#expiresAt
   }
 
   /** Signs an access token of version 5. By hand: `signJwt` takes 7 microseconds more for ES256. */

@@ -90,13 +90,16 @@ export class Creation {
     return payload
   }
 
-  /** Those that would end first go first; the one that was just made stays. */
+  /**
+   * Those that would end first go first. Only those before the one that was just made, so that
+   * logins of the same moment leave the last of them.
+   */
   async #endSurplus(userId: string, newest: string): Promise<void> {
     const { maxSessionsPerUser } = this.#settings
     if (maxSessionsPerUser === Number.POSITIVE_INFINITY) return
     const { sessions } = this.#context
-    const others = (await sessions.list(userId)).filter((handle) => handle !== newest)
-    const surplus = others.slice(0, Math.max(0, others.length + 1 - maxSessionsPerUser))
+    const handles = await sessions.list(userId)
+    const surplus = handles.slice(0, Math.max(0, handles.indexOf(newest) + 1 - maxSessionsPerUser))
     if (surplus.length > 0) await sessions.revokeMany(surplus)
   }
 

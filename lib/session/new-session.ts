@@ -1,6 +1,7 @@
 import type { JsonObject, NewSession } from '../../types/session.d.ts'
 
-const MAX_USER_ID_LENGTH = 512
+/** Twice in each token, in JSON: with the largest claims it is still one that is accepted. */
+const MAX_USER_ID_BYTES = 512
 /** As in SuperTokens' core. The tenant is a part of every token. */
 const MAX_TENANT_ID_LENGTH = 64
 
@@ -11,8 +12,8 @@ const MAX_TENANT_ID_LENGTH = 64
  */
 export function checkNewSession(input: NewSession): Required<NewSession> {
   const { userId, tenantId = 'public' } = input
-  if (typeof userId !== 'string' || userId === '' || userId.length > MAX_USER_ID_LENGTH)
-    throw new TypeError(`userId must be a string of 1 to ${MAX_USER_ID_LENGTH} characters`)
+  if (typeof userId !== 'string' || userId === '' || bytesInJson(userId) > MAX_USER_ID_BYTES)
+    throw new TypeError(`userId must be a string of 1 to ${MAX_USER_ID_BYTES} bytes in JSON`)
   // The tenant stands in the handle behind an underscore, which it therefore has none of.
   if (
     typeof tenantId !== 'string' ||
@@ -36,4 +37,8 @@ export function objectOrEmpty(name: string, value: JsonObject | undefined | null
   if (typeof value !== 'object' || Array.isArray(value))
     throw new TypeError(`${name} must be an object`)
   return value
+}
+
+function bytesInJson(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text)) - '""'.length
 }

@@ -113,7 +113,7 @@ export class Verification {
   #checkToken(token: AccessToken | null, presentation: Presentation): Awaitable<VerifiedSession> {
     if (token === null) throw new TryRefreshTokenError()
     const { antiCsrfToken, method, reply, options } = presentation
-    if (antiCsrfToken !== null && !isEqualSecret(token.payload.antiCsrfToken ?? '', antiCsrfToken))
+    if (antiCsrfToken !== null && !isExpected(antiCsrfToken, token))
       throw new TryRefreshTokenError()
     const session = new VerifiedSession(this.#context, token, method, reply)
     if (options.checkDatabase !== true && token.payload.parentRefreshTokenHash1 === null)
@@ -161,6 +161,10 @@ export class Verification {
       ? result.then((found) => admit(session, found))
       : admit(session, result)
   }
+}
+
+function isExpected(antiCsrfToken: string | undefined, { payload }: AccessToken): boolean {
+  return payload.antiCsrfToken !== null && isEqualSecret(payload.antiCsrfToken, antiCsrfToken)
 }
 
 function admit(

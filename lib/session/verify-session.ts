@@ -7,15 +7,16 @@ import type {
 } from '../../types/session.d.ts'
 import type { Awaitable } from '../../types/store.d.ts'
 import { markSessionHook } from '../errors/openapi/session-hook.ts'
-import { OptionsError } from '../options/options-error.ts'
+import { ThrownValueError } from '../errors/thrown-value-error.ts'
+import { type Check, checkNames, functionOf, oneOf } from '../options/check.ts'
 import { isPromise } from './awaitable.ts'
 
-const NAMES: ReadonlySet<string> = new Set([
-  'sessionRequired',
-  'antiCsrfCheck',
-  'checkDatabase',
-  'overrideGlobalClaimValidators'
-] satisfies (keyof VerifySessionOptions)[])
+const checks: Readonly<Record<keyof VerifySessionOptions, Check<unknown>>> = {
+  sessionRequired: oneOf(true, false),
+  antiCsrfCheck: oneOf(true, false),
+  checkDatabase: oneOf(true, false),
+  overrideGlobalClaimValidators: functionOf()
+}
 
 type Done = (error?: Error) => void
 
@@ -33,7 +34,7 @@ export interface VerifySessionSettings {
  * Calls back instead of answering a promise: where nothing has to wait, none is made. It passes on
  * errors and nothing else, so that a failure cannot be taken for success.
  *
- * @throws {@link OptionsError} An option is unknown.
+ * @throws OptionsError An option is unknown or of the wrong type.
  */
 export function verifySessionHook(
   sessions: Sessions,
@@ -41,10 +42,7 @@ export function verifySessionHook(
   options: VerifySessionOptions = {}
 ): VerifySessionHook {
   const { property } = settings
-  for (const name of Object.keys(options)) {
-    if (!NAMES.has(name))
-      throw new OptionsError(`verifySession.${name}`, `one of ${[...NAMES].join(', ')}`)
-  }
+  checkOptions(options)
 
   /** `preParsing` hooks are given the payload in between. */
   const hook: VerifySessionHook = function verifySession(
@@ -59,11 +57,14 @@ export function verifySessionHook(
     let session: Awaitable<Session | null>
     try {
       session = sessionOf(sessions, settings, request, reply, options)
-    } catch (error) {
-      return done(error as Error)
+    } catch (thrown) {
+      return refuse(thrown, done)
     }
     if (isPromise(session)) {
-      session.then((found) => assign(request, property, found, done), done)
+      session.then(
+        (found) => assign(request, property, found, done),
+        (thrown) => refuse(thrown, done)
+      )
       return
     }
     assign(request, property, session, done)
@@ -81,6 +82,7 @@ export async function verifySessionOf(
   reply: FastifyReply,
   options: VerifySessionOptions
 ): Promise<Session | null> {
+  checkOptions(options)
   const session = await sessionOf(sessions, settings, request, reply, options)
   setProperty(request, settings.property, session)
   return session
@@ -112,6 +114,20 @@ function assign(
 ): void {
   setProperty(request, property, session)
   done()
+}
+
+/** A wrong value must not weaken a check in silence. */
+function checkOptions(options: VerifySessionOptions): void {
+  checkNames(options, Object.keys(checks), 'verifySession')
+  for (const [name, check] of Object.entries(checks)) {
+    const value = options[name as keyof VerifySessionOptions]
+    if (value !== undefined) check(value, `verifySession.${name}`)
+  }
+}
+
+/** Fastify takes `undefined`, `null` and the like for success. */
+function refuse(thrown: unknown, done: Done): void {
+  done(thrown instanceof Error ? thrown : new ThrownValueError(thrown))
 }
 
 function setProperty(request: FastifyRequest, property: string, session: Session | null): void {

@@ -204,7 +204,7 @@ RETURNING ${sessions}.handle`,
 
     listByUser: `SELECT handle FROM ${sessions}
 WHERE user_id = $1 AND expires_at > $2
-ORDER BY expires_at`,
+ORDER BY expires_at, handle`,
 
     // Materialised: a plan that ran the inner query again would delete more than the limit.
     deleteExpired: `WITH ended AS MATERIALIZED (

@@ -108,10 +108,10 @@ export class AccessTokens {
   verify(token: ReceivedAccessToken, nowMs: number): Awaitable<AccessToken | null> {
     // Whoever wrote it, it says of itself that it is of no use: nobody need check the signature.
     if (!isInTime(token.payload, nowMs)) return null
-    if (token.verifiedBy !== null && token.verifiedBy === this.#keyRing.find(token.kid))
+    if (token.verifiedBy !== null && token.verifiedBy === this.#keyRing.find(token.kid, nowMs))
       return token
     if (!token.kid.startsWith(this.#keyKind === 'dynamic' ? 'd-' : 's-')) return null
-    const key = this.#keyRing.find(token.kid)
+    const key = this.#keyRing.find(token.kid, nowMs)
     if (key !== undefined) return this.#verifyWith(key, token)
     return this.#keyRing
       .findAgain(token.kid, nowMs)

@@ -218,3 +218,20 @@ test('a validator of the app may be asynchronous, and refetch as it likes', asyn
   source.value = 'pro'
   t.equal((await client.get('/pro')).statusCode, 200)
 })
+
+test('a validator that forgets to answer lets nobody pass', async (t) => {
+  const { app } = await buildApp(t)
+  for (const [name, validate] of Object.entries({ sync: () => {}, async: async () => {} })) {
+    const onRequest = app.verifySession({
+      overrideGlobalClaimValidators: () => [{ id: name, validate } as unknown as ClaimValidator]
+    })
+    app.get(`/${name}`, { onRequest }, async () => 'ran')
+  }
+  const client = new Client(app, 'header')
+  await client.login()
+  for (const name of ['sync', 'async']) {
+    const reply = await client.get(`/${name}`)
+    t.equal(reply.statusCode, 403)
+    t.same(reply.json().claimValidationErrors, [{ id: name }])
+  }
+})

@@ -88,6 +88,17 @@ test('beyond the limit a new session ends those that would end first', async (t)
   t.same(await app.sessions.list('ada'), handles.slice(2))
 })
 
+test('logins of the same moment leave as many sessions as there may be', async (t) => {
+  for (const maxSessionsPerUser of [1, 2]) {
+    const { app } = await buildApp(t, { maxSessionsPerUser })
+    const logins = Array.from({ length: 3 }, () => app.sessions.issue({ userId: 'ada' }))
+    const handles = (await Promise.all(logins)).map(({ session }) => session.handle)
+    const left = await app.sessions.list('ada')
+    t.equal(left.length, maxSessionsPerUser)
+    t.ok(left.every((handle) => handles.includes(handle)))
+  }
+})
+
 test('a session with an absolute lifetime ends then, however much it is used', async (t) => {
   const { app, clock } = await buildApp(t, {
     accessTokenValidity: '15m',

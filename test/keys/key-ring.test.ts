@@ -119,7 +119,7 @@ test('a key that another process added is found again, but not asked for on ever
   const other = await preparedRing(counted)
   reads = 0
   const added = await ring.signingKey('dynamic', START_MS + 2 * INTERVAL)
-  t.equal(other.find(added.kid), undefined)
+  t.equal(other.find(added.kid, START_MS), undefined)
   t.equal((await other.findAgain(added.kid, START_MS + 1000))?.kid, added.kid)
   for (let i = 0; i < 100; i++) t.equal(await other.findAgain('d-1', START_MS + 1000), undefined)
   t.equal(reads, 1)
@@ -134,7 +134,7 @@ test('an algorithm that is no longer configured verifies and does not sign', asy
   const after = ringOn(store, { algorithm: 'EdDSA' })
   await after.prepare(START_MS + 1)
   t.equal((await after.signingKey('dynamic', START_MS + 1)).algorithm, 'EdDSA')
-  t.equal(after.find(old.kid)?.algorithm, 'ES256')
+  t.equal(after.find(old.kid, START_MS)?.algorithm, 'ES256')
   t.equal((await before.signingKey('dynamic', START_MS + 2)).kid, old.kid)
 })
 
@@ -153,7 +153,7 @@ test('with a secret no key stands in the store in clear', async (t) => {
 
   const replaced = ringOn(store, { sealingKeys: [newer] })
   await replaced.prepare(START_MS + 1)
-  t.equal(replaced.find(kid), undefined, 'a secret that is gone takes its keys along')
+  t.equal(replaced.find(kid, START_MS), undefined, 'a secret that is gone takes its keys along')
   t.equal((await replaced.signingKey('dynamic', START_MS + 1)).kid, `d-${START_MS + 1}`)
 })
 
@@ -232,4 +232,14 @@ test('a store that fails is asked again, and says nothing of a key', async (t) =
   for (let i = 0; i < 2; i++) await t.rejects(ring.findAgain(kid, START_MS), { message: 'broken' })
   fails = false
   t.equal((await ring.findAgain(kid, START_MS))?.kid, kid)
+})
+
+test('a key verifies nothing after its last token has ended', async (t) => {
+  const store = memoryStore()
+  const ring = await preparedRing(store)
+  const lastUse = START_MS + INTERVAL + 20 * MINUTE
+  for (const { kid, kind } of await store.listKeys()) {
+    t.equal(ring.find(kid, lastUse)?.kid, kid)
+    t.equal(ring.find(kid, lastUse + 1)?.kid, kind === 'static' ? kid : undefined)
+  }
 })

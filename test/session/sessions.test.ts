@@ -206,6 +206,13 @@ test('tokens that the app moves itself are verified and rotated', async (t) => {
   t.equal(verified.refreshToken, undefined)
 })
 
+test('an empty anti-CSRF token does not pass for the one that a token lacks', async (t) => {
+  const { app } = await buildApp(t, { antiCsrf: 'VIA_TOKEN' })
+  const { accessToken } = await app.sessions.issue({ userId: 'ada', disableAntiCsrf: true })
+  for (const antiCsrfToken of [undefined, '', 'x'])
+    await t.rejects(app.sessions.verify(accessToken, antiCsrfToken), TryRefreshTokenError)
+})
+
 test('without a request the custom header cannot be checked, and that is said', async (t) => {
   const { app } = await buildApp(t, { antiCsrf: 'VIA_CUSTOM_HEADER' })
   const { accessToken } = await app.sessions.issue({ userId: 'ada' })
@@ -219,6 +226,7 @@ test('what a session cannot start with is refused by name', async (t) => {
     [{ userId: '' }, /userId/],
     [{ userId: 5 }, /userId/],
     [{ userId: 'x'.repeat(513) }, /userId/],
+    [{ userId: '漢'.repeat(171) }, /userId/],
     [{ userId: 'ada', tenantId: 'a_b' }, /tenantId/],
     [{ userId: 'ada', tenantId: 'a'.repeat(65) }, /tenantId/],
     [{ userId: 'ada', tenantId: 5 }, /tenantId/],
@@ -232,12 +240,18 @@ test('what a session cannot start with is refused by name', async (t) => {
   t.same(await session.getData(), {})
 })
 
-test('the largest claims that are taken still make a token that is taken', async (t) => {
-  const { app } = await buildApp(t, { signingAlgorithm: 'RS256' })
-  const client = new Client(app, 'header')
-  await client.login('x'.repeat(512), { accessTokenPayload: { a: 'x'.repeat(4000) } })
-  t.equal((await client.get('/me')).statusCode, 200)
-})
+for (const userId of ['x'.repeat(512), '漢'.repeat(170), '\u0001'.repeat(85)])
+  test(`the largest claims still make a token that is taken, for ${userId.slice(0, 9)}`, async (t) => {
+    const { app } = await buildApp(t, { signingAlgorithm: 'RS256', antiCsrf: 'VIA_TOKEN' })
+    const client = new Client(app, 'cookie')
+    const others = JSON.stringify({ a: '', iss: 'http://localhost:3000/auth' })
+    const accessTokenPayload = { a: 'x'.repeat(4096 - others.length) }
+    const login = await client.login(userId, { tenantId: 't'.repeat(64), accessTokenPayload })
+    t.equal(login.statusCode, 200)
+    t.equal((await client.get('/me')).statusCode, 200)
+    t.equal((await client.refresh()).statusCode, 200)
+    t.equal((await client.get('/me')).statusCode, 200)
+  })
 
 test('jitter cuts off no more than its share of an access token’s life', async (t) => {
   const { app } = await buildApp(t, { accessTokenValidityJitter: 0.25 })

@@ -177,10 +177,44 @@ test('the claims of a session are checked on the token that was just renewed, wh
   t.equal((await client.get('/pro')).statusCode, 200)
 })
 
-test('an unknown option is refused where the route is declared', async (t) => {
-  const { app } = await buildApp(t)
-  t.throws(() => app.verifySession({ required: true } as object), OptionsError)
-})
+const wrongOptions: readonly object[] = [
+  { required: true },
+  { checkDatabase: 1 },
+  { sessionRequired: null },
+  { antiCsrfCheck: 'true' },
+  { overrideGlobalClaimValidators: [] }
+]
+for (const options of wrongOptions)
+  test(`${JSON.stringify(options)} is refused where the route is declared, and by hand`, async (t) => {
+    const { app } = await buildApp(t)
+    t.throws(() => app.verifySession(options), OptionsError)
+    app.get('/by-hand', async (request) => request.verifySession(options))
+    const client = new Client(app, 'header')
+    await client.login()
+    t.equal((await client.get('/by-hand')).statusCode, 500)
+  })
+
+const throwers: Readonly<Record<string, (thrown: unknown) => unknown>> = {
+  'at once'(thrown) {
+    throw thrown
+  },
+  'later on'(thrown) {
+    return Promise.reject(thrown)
+  }
+}
+for (const [when, fail] of Object.entries(throwers))
+  for (const thrown of [undefined, null, '', 0])
+    test(`whoever throws ${JSON.stringify(thrown)} ${when} lets nobody pass`, async (t) => {
+      let ran = 0
+      const { app } = await buildApp(t)
+      const overrideGlobalClaimValidators = () => fail(thrown) as never
+      const onRequest = app.verifySession({ overrideGlobalClaimValidators })
+      app.get('/guarded', { onRequest }, async () => ++ran)
+      const client = new Client(app, 'cookie')
+      await client.login()
+      t.equal((await client.get('/guarded')).statusCode, 500)
+      t.equal(ran, 0)
+    })
 
 test('the property can be renamed, and a name that is taken is refused', async (t) => {
   const app = Fastify()

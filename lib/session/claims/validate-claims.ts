@@ -1,4 +1,9 @@
-import type { ClaimSubject, ClaimValidation, ClaimValidator } from '../../../types/claims.d.ts'
+import type {
+  ClaimContext,
+  ClaimSubject,
+  ClaimValidation,
+  ClaimValidator
+} from '../../../types/claims.d.ts'
 import type { JsonObject } from '../../../types/session.d.ts'
 import type { Awaitable } from '../../../types/store.d.ts'
 import type { ClaimValidationError } from '../../errors/session-errors.ts'
@@ -23,41 +28,42 @@ export function validateClaims(
   payload: JsonObject,
   nowMs: number
 ): Awaitable<ClaimsResult> {
+  const context = { nowMs }
   for (const validator of validators) {
-    if (validator.claim !== undefined && validator.shouldRefetch(payload, { nowMs }) !== false)
-      return refetchAndValidate(validators, subject, payload, nowMs)
+    if (validator.claim !== undefined && validator.shouldRefetch(payload, context) !== false)
+      return refetchAndValidate(validators, subject, payload, context)
   }
-  return run(validators, payload, null, nowMs)
+  return run(validators, payload, null, context)
 }
 
 async function refetchAndValidate(
   validators: readonly ClaimValidator[],
   subject: ClaimSubject,
   payload: JsonObject,
-  nowMs: number
+  context: ClaimContext
 ): Promise<ClaimsResult> {
   let current = payload
   const update: JsonObject = {}
   for (const validator of validators) {
-    if (validator.claim === undefined || !(await validator.shouldRefetch(current, { nowMs })))
+    if (validator.claim === undefined || !(await validator.shouldRefetch(current, context)))
       continue
     const value = await validator.claim.fetchValue(subject, current)
     if (value === undefined) continue
-    const members = validator.claim.toPayload(value, nowMs)
+    const members = validator.claim.toPayload(value, context.nowMs)
     Object.assign(update, members)
     current = { ...current, ...members }
   }
   const isChanged = Object.keys(update).length > 0
-  return run(validators, current, isChanged ? update : null, nowMs)
+  return run(validators, current, isChanged ? update : null, context)
 }
 
 function run(
   validators: readonly ClaimValidator[],
   payload: JsonObject,
   update: JsonObject | null,
-  nowMs: number
+  context: ClaimContext
 ): Awaitable<ClaimsResult> {
-  const results = validators.map((validator) => validator.validate(payload, { nowMs }))
+  const results = validators.map((validator) => validator.validate(payload, context))
   return results.some(isPromise)
     ? Promise.all(results).then((settled) => ({
         failures: failuresOf(validators, settled),
@@ -68,11 +74,14 @@ function run(
 
 function failuresOf(
   validators: readonly ClaimValidator[],
-  results: readonly ClaimValidation[]
+  results: readonly (ClaimValidation | undefined)[]
 ): ClaimValidationError[] {
-  return validators.flatMap(({ id }, index) => {
+  const failures: ClaimValidationError[] = []
+  for (const [index, { id }] of validators.entries()) {
     const result = results[index]
-    if (result === undefined || result.isValid) return []
-    return [result.reason === undefined ? { id } : { id, reason: result.reason }]
-  })
+    // One that forgot to answer lets nobody pass.
+    if (result?.isValid === true) continue
+    failures.push(result?.reason === undefined ? { id } : { id, reason: result.reason })
+  }
+  return failures
 }
