@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import supertokens from 'supertokens-node'
 import { errorHandler } from 'supertokens-node/framework/fastify/index.js'
 import Session, { Error as SDKError } from 'supertokens-node/recipe/session/index.js'
-import errors, { HTTPException, TryRefreshTokenError } from '../lib/errors/index.ts'
+import supersession, { HTTPException, TryRefreshTokenError } from '../lib/index.ts'
 import { type Comparison, compare, type Run } from './compare.ts'
 import { machine, report } from './report.ts'
 
@@ -21,7 +21,7 @@ type Routes = (app: FastifyInstance) => void
 
 async function withPlugin(routes: Routes): Promise<FastifyInstance> {
   const app = Fastify()
-  await app.register(errors)
+  await app.register(supersession, { signingAlgorithm: 'ES256' })
   routes(app)
   await app.ready()
   return app

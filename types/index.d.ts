@@ -17,7 +17,11 @@ declare module 'fastify' {
     readonly sessions: Sessions
     /**
      * A hook that lets requests with a session through, and sets `request.session`.
-     * @throws {@link OptionsError} An option is unknown.
+     *
+     * Does not look at preflights, TRACE and what no route matched: a not-found handler that needs a
+     * session verifies by hand.
+     *
+     * @throws {@link OptionsError} An option is unknown or of the wrong type.
      */
     verifySession(options?: VerifySessionOptions): VerifySessionHook
   }
@@ -30,6 +34,7 @@ declare module 'fastify' {
      *
      * @returns The session, or `null` where there is none and `sessionRequired` is `false`.
      * @throws {@link SessionError} As the hook of `app.verifySession()` passes on.
+     * @throws {@link OptionsError} An option is unknown or of the wrong type.
      */
     verifySession(
       options: VerifySessionOptions & { readonly sessionRequired: false }

@@ -23,14 +23,14 @@ export async function noSessionGroup({ minted, folder, start }: GroupContext): P
     cases() {
       const cookies = write('open', cookieRequest(first))
       const none = write('none', {})
-      const refused = (name: string, headers: Headers, goal: number, server = ours): Case => {
+      const refused = (name: string, headers: Headers, goal?: number, server = ours): Case => {
         const requests = write(name, headers)
         return {
           name: `401: ${name}`,
           kind: 'ours',
           target: aim(server, requests, 401),
           bare: aim(bare, requests),
-          goals: { bare: goal }
+          goals: goal === undefined ? {} : { bare: goal }
         }
       }
       return [
@@ -45,6 +45,8 @@ export async function noSessionGroup({ minted, folder, start }: GroupContext): P
         refused('expired token, seen before', bearer(expired.text), 0.75, acquainted),
         refused('expired token, never seen', bearer(expired.text), 0.75),
         refused('rubbish token', bearer(randomBytes(600).toString('base64url')), 0.7),
+        refused('a token of an unknown key', bearer(withHeader(first.accessToken, { kid: 'd-1' }))),
+        refused('a token with a wrong signature', bearer(withWrongSignature(first.accessToken))),
         {
           name: '`HTTPException(404)`',
           kind: 'ours',
@@ -56,4 +58,16 @@ export async function noSessionGroup({ minted, folder, start }: GroupContext): P
       ]
     }
   }
+}
+
+function withHeader(token: string, members: object): string {
+  const [header = '', ...rest] = token.split('.')
+  const changed = { ...JSON.parse(Buffer.from(header, 'base64url').toString()), ...members }
+  return [Buffer.from(JSON.stringify(changed)).toString('base64url'), ...rest].join('.')
+}
+
+function withWrongSignature(token: string): string {
+  const [header, payload, signature = ''] = token.split('.')
+  const changed = signature.startsWith('A') ? 'B' : 'A'
+  return [header, payload, changed + signature.slice(1)].join('.')
 }

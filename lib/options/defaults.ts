@@ -13,7 +13,7 @@ export const defaults = {
   useDynamicAccessTokenSigningKey: true,
   /** As the SuperTokens core. */
   signingAlgorithm: 'RS256',
-  /** About 20 MB when full. */
+  /** About 16 MB when full, and several times what the claims are long. */
   accessTokenCacheSize: 10_000,
   exposeAccessTokenToFrontendInCookieBasedAuth: false,
   recordAddress: false,
