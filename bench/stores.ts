@@ -1,4 +1,4 @@
-import { randomBytes, randomInt, randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
@@ -7,6 +7,7 @@ import { Redis } from 'ioredis'
 import pg from 'pg'
 import { memoryStore, type SessionRecord, type SessionStore } from '../lib/index.ts'
 import { sweep } from '../lib/session/sweeper.ts'
+import { RefreshTokens } from '../lib/tokens/refresh-token.ts'
 import { type DurableStore, durableStores } from '../test/builders/durable-stores.ts'
 
 // npm run bench:stores -- --sessions 1000000 --store LMDB: what a store full of sessions costs.
@@ -50,6 +51,7 @@ async function bytesInRedis(socket: string): Promise<number> {
   return Number(bytes)
 }
 
+const refreshTokens = new RefreshTokens([randomBytes(32)])
 const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
 
 /** As a session is after its first refresh. */
@@ -67,15 +69,11 @@ function newRecord(userId: string, expiresAt: number): SessionRecord {
     keyKind: 'dynamic',
     rotation: {
       current,
-      successor: { nonce: newNonce(), handedOutAt: nowMs },
-      previous: { hash, confirmedAt: nowMs, successorNonce: newNonce() }
+      successor: { nonce: refreshTokens.newNonce(), handedOutAt: nowMs },
+      previous: { hash, confirmedAt: nowMs, successorNonce: refreshTokens.newNonce() }
     },
     revision: 2
   }
-}
-
-function newNonce(): string {
-  return randomInt(2 ** 48 - 1).toString(36)
 }
 
 /** Milliseconds that it took, and the longest that the event loop stood still meanwhile. */

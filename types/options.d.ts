@@ -118,7 +118,7 @@ export interface SupersessionOptions extends Pick<ErrorsOptions, SharedErrorsOpt
   readonly signingAlgorithm?: SigningAlgorithm
   /**
    * How many verified access tokens are remembered, so that a signature is checked once and not per
-   * request. About 1.5 KB each, and several times what its claims are long. 0 remembers none.
+   * request. About 1.5 KB each, plus several times the length of its claims. 0 remembers none.
    * @defaultValue 10000
    */
   readonly accessTokenCacheSize?: number

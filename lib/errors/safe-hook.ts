@@ -1,4 +1,4 @@
-import { ThrownValueError } from './thrown-value-error.ts'
+import { asError } from './thrown-value-error.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: hooks of every kind; only any stands for all of them
 type Hook = (this: any, ...parameters: any[]) => unknown
@@ -14,7 +14,7 @@ export function safeHook<H extends Hook>(hook: H): H {
     try {
       return hook.apply(this, parameters)
     } catch (thrown) {
-      throw thrown instanceof Error ? thrown : new ThrownValueError(thrown)
+      throw asError(thrown)
     }
   }
   return safe as H

@@ -13,3 +13,8 @@ export class ThrownValueError extends Error {
     Object.defineProperty(this, 'thrown', { value: thrown })
   }
 }
+
+/** What was thrown, or an error that stands in for it: Fastify takes `undefined` and `null` for success. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new ThrownValueError(thrown)
+}

@@ -13,7 +13,7 @@ export const defaults = {
   useDynamicAccessTokenSigningKey: true,
   /** As the SuperTokens core. */
   signingAlgorithm: 'RS256',
-  /** About 16 MB when full, and several times what the claims are long. */
+  /** About 16 MB when full, plus several times the length of the claims. */
   accessTokenCacheSize: 10_000,
   exposeAccessTokenToFrontendInCookieBasedAuth: false,
   recordAddress: false,

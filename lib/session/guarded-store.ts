@@ -2,7 +2,7 @@ import type { Awaitable, SessionRecord, SessionStore, StoredKey } from '../../ty
 import { StoreUnavailableError } from '../errors/store-unavailable-error.ts'
 import { isPromise } from './awaitable.ts'
 
-/** What is not done by then will not be: the client is told to try again. */
+/** Longer than a store takes that works; by then a client rather tries again. */
 const DEADLINE_MS = 10_000
 /** Handles that a store deletes in one deadline, a slow disk included. */
 const HANDLES_PER_DEADLINE = 1000

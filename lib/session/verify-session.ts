@@ -7,7 +7,7 @@ import type {
 } from '../../types/session.d.ts'
 import type { Awaitable } from '../../types/store.d.ts'
 import { markSessionHook } from '../errors/openapi/session-hook.ts'
-import { ThrownValueError } from '../errors/thrown-value-error.ts'
+import { asError } from '../errors/thrown-value-error.ts'
 import { type Check, checkNames, functionOf, oneOf } from '../options/check.ts'
 import { isPromise } from './awaitable.ts'
 
@@ -58,12 +58,12 @@ export function verifySessionHook(
     try {
       session = sessionOf(sessions, settings, request, reply, options)
     } catch (thrown) {
-      return refuse(thrown, done)
+      return done(asError(thrown))
     }
     if (isPromise(session)) {
       session.then(
         (found) => assign(request, property, found, done),
-        (thrown) => refuse(thrown, done)
+        (thrown) => done(asError(thrown))
       )
       return
     }
@@ -123,11 +123,6 @@ function checkOptions(options: VerifySessionOptions): void {
     const value = options[name as keyof VerifySessionOptions]
     if (value !== undefined) check(value, `verifySession.${name}`)
   }
-}
-
-/** Fastify takes `undefined`, `null` and the like for success. */
-function refuse(thrown: unknown, done: Done): void {
-  done(thrown instanceof Error ? thrown : new ThrownValueError(thrown))
 }
 
 function setProperty(request: FastifyRequest, property: string, session: Session | null): void {

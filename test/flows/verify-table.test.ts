@@ -245,6 +245,7 @@ for (const method of METHODS) {
     const client = new Client(app, method)
     await client.login()
     clock.advance(45 * 60)
+    t.equal((await client.get('/checked')).statusCode, 200)
     await client.refresh()
     clock.advance(45 * 60)
     const reply = await client.get('/checked')

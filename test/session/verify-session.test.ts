@@ -177,6 +177,25 @@ test('the claims of a session are checked on the token that was just renewed, wh
   t.equal((await client.get('/pro')).statusCode, 200)
 })
 
+test('a not-found handler verifies by hand', async (t) => {
+  const { app } = await buildApp(t)
+  await app.register(
+    async (scope) => {
+      scope.setNotFoundHandler(async (request, reply) => {
+        const { userId } = await request.verifySession()
+        return reply.code(404).send({ userId })
+      })
+    },
+    { prefix: '/private' }
+  )
+  const client = new Client(app, 'header')
+  t.equal((await client.get('/private/x')).statusCode, 401)
+  await client.login()
+  const reply = await client.get('/private/x')
+  t.equal(reply.statusCode, 404)
+  t.same(reply.json(), { userId: 'ada' })
+})
+
 const wrongOptions: readonly object[] = [
   { required: true },
   { checkDatabase: 1 },

@@ -37,6 +37,15 @@ async function testRedisStore(kind: RedisKind): Promise<void> {
 
   const [redis] = ioredis as [Redis, Redis]
 
+  /** A store of its own, with one session in it. */
+  const openWithRecord = async () => {
+    const prefix = newPrefix()
+    const store = redisStore({ client: redis, prefix })
+    const record = newRecord()
+    await store.insert(record)
+    return { prefix, store, record }
+  }
+
   for (const [name, clients] of Object.entries({ ioredis, 'node-redis': nodeRedis }))
     testStoreContract(
       `redisStore with ${name} on ${kind.name}`,
@@ -65,9 +74,7 @@ async function testRedisStore(kind: RedisKind): Promise<void> {
   test(`a server that forgot the scripts is told them again (${kind.name})`, {
     skip
   }, async (t) => {
-    const store = redisStore({ client: redis, prefix: newPrefix() })
-    const record = newRecord()
-    await store.insert(record)
+    const { store, record } = await openWithRecord()
     await redis.script('FLUSH')
     t.same(await store.get(record.handle), record)
   })
@@ -94,10 +101,7 @@ async function testRedisStore(kind: RedisKind): Promise<void> {
   test(`records expire by themselves at the time that they say (${kind.name})`, {
     skip
   }, async (t) => {
-    const prefix = newPrefix()
-    const store = redisStore({ client: redis, prefix })
-    const record = newRecord()
-    await store.insert(record)
+    const { prefix, store, record } = await openWithRecord()
     t.equal(await redis.pexpiretime(`${prefix}session:${record.handle}`), record.expiresAt)
     const later = { ...record, expiresAt: record.expiresAt + 5000, revision: 1 }
     await store.replace(later, 0)
@@ -110,10 +114,7 @@ async function testRedisStore(kind: RedisKind): Promise<void> {
   test(`the list of a user passes over what has no record, and drops what has ended (${kind.name})`, {
     skip
   }, async (t) => {
-    const prefix = newPrefix()
-    const store = redisStore({ client: redis, prefix })
-    const record = newRecord()
-    await store.insert(record)
+    const { prefix, store, record } = await openWithRecord()
     const index = `${prefix}user:${record.userId}`
     const crashed = `crashed ${randomUUID()}`
     await redis.zadd(index, `${record.expiresAt}`, crashed, `${Date.now() - 5000}`, 'ended')

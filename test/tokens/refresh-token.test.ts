@@ -40,6 +40,10 @@ test('the same parent and nonce give the same child, anything else another', (t)
   t.not(tokens.issueChild(first, { ...child, withAntiCsrf: false }).text, text)
   const other = tokens.issueFirst(HANDLE, { withAntiCsrf: false })
   t.not(tokens.issueChild(other, child).text, text)
+  const [named, alone] = [new RefreshTokens([OLDER, KEY]), new RefreshTokens([OLDER])]
+  const { text: older } = named.issueChild(first, { ...child, nonce: named.newNonce() })
+  t.equal(tokens.read(older), null, 'another key')
+  t.not(alone.read(older), null)
   t.end()
 })
 
