@@ -1,7 +1,7 @@
 // What does the first sight of a token cost, next to what cannot be spared: checking its signature?
 import { createPublicKey, verify } from 'node:crypto'
+import type { SigningAlgorithm } from '../lib/keys/types.ts'
 import type { ReceivedAccessToken } from '../lib/tokens/access-token.ts'
-import type { SigningAlgorithm } from '../types/keys.d.ts'
 import { type Comparison, compare, type Run } from './compare.ts'
 import { type Mint, openMint } from './minting.ts'
 import { machine, report } from './report.ts'

@@ -2,8 +2,8 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { memoryStore } from '../lib/index.ts'
 import { KeyRing } from '../lib/keys/key-ring.ts'
 import type { SigningKey } from '../lib/keys/signing-key.ts'
+import type { SigningAlgorithm } from '../lib/keys/types.ts'
 import { AccessTokens } from '../lib/tokens/access-token.ts'
-import type { SigningAlgorithm } from '../types/keys.d.ts'
 
 export interface Mint {
   readonly nowMs: number

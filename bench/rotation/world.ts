@@ -4,7 +4,7 @@ import type {
   RotationContext,
   RotationStep
 } from '../../lib/session/rotation.ts'
-import type { RotationState } from '../../types/store.d.ts'
+import type { RotationState } from '../../lib/stores/store.ts'
 
 /** The machine under exploration: the real one, or one that is broken on purpose. */
 export interface Machine {

@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ExceptionHandler, HandlerResult } from '../../types/errors.d.ts'
 import { channels, type HandlerFailedMessage } from './channels.ts'
 import { answerByDefault } from './default-handlers.ts'
 import { ErrorReply } from './error-reply.ts'
@@ -14,6 +13,7 @@ import { respond } from './respond.ts'
 import { tableFor } from './scope.ts'
 import { SessionError } from './session-errors.ts'
 import { Turn } from './turn.ts'
+import type { ExceptionHandler, HandlerResult } from './types.ts'
 
 /** How many different errors one request may lead through: handlers may throw, and theirs too. */
 const maxErrors = 5

@@ -1,6 +1,6 @@
 import { type Channel, channel } from 'node:diagnostics_channel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ExceptionKey } from '../../types/errors.d.ts'
+import type { ExceptionKey } from './types.ts'
 
 /** Where an error was found when there was no reply left to give. */
 export type LatePhase = 'headers-sent' | 'background'

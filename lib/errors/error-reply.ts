@@ -1,4 +1,4 @@
-import type { HeaderBag } from '../../types/errors.d.ts'
+import type { HeaderBag } from './types.ts'
 
 /** A whole answer as a value: what handlers return when a status or headers go with the body. */
 export class ErrorReply {

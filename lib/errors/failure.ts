@@ -1,12 +1,12 @@
 import { types } from 'node:util'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { HeaderBag } from '../../types/errors.d.ts'
 import { foreignAnswer } from './foreign-status.ts'
 import { HTTPException } from './http-exception.ts'
 import { sessionHeaders, sessionStatus } from './session-replies.ts'
 import type { ErrorSettings } from './settings.ts'
 import { recogniseSessionError } from './supertokens-errors.ts'
 import { ThrownValueError } from './thrown-value-error.ts'
+import type { HeaderBag } from './types.ts'
 import { recogniseRequestError } from './validation/request-errors.ts'
 import { recogniseResponseError } from './validation/response-errors.ts'
 import {

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
-import type { HeaderBag } from '../../types/errors.d.ts'
 import type { ErrorSettings } from './settings.ts'
+import type { HeaderBag } from './types.ts'
 
 /** An answer that an error of some other library asks for. */
 export interface ForeignAnswer {

@@ -1,4 +1,6 @@
 import { errorCodes, type FastifyInstance } from 'fastify'
+import { OptionsError } from '../options/options-error.ts'
+import { ExceptionRegistryError } from './registry-error.ts'
 import type {
   ErrorClass,
   ErrorForKey,
@@ -6,9 +8,7 @@ import type {
   ExceptionKey,
   HandlerEntry,
   HandlerTable
-} from '../../types/errors.d.ts'
-import { OptionsError } from '../options/options-error.ts'
-import { ExceptionRegistryError } from './registry-error.ts'
+} from './types.ts'
 import { RequestValidationError } from './validation/validation-error.ts'
 
 /** A handler with what it was registered for and by whom. */

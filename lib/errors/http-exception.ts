@@ -1,6 +1,6 @@
-import type { ExceptionInit, HeaderBag } from '../../types/errors.d.ts'
 import { reasonPhrase } from './reason-phrase.ts'
 import { resumeStacks, suspendStacks } from './stackless.ts'
+import type { ExceptionInit, HeaderBag } from './types.ts'
 
 const brand = Symbol.for('fastify-supersession.HTTPException')
 

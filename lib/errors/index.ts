@@ -1,34 +1,6 @@
+/// <reference path="../../types/fastify-errors.d.ts" preserve="true" />
 import { errorsPlugin } from './plugin.ts'
 
-export type {
-  ClaimValidationError,
-  DocumentedException,
-  ErrorClass,
-  ErrorCodeMap,
-  ErrorForKey,
-  ErrorRenderer,
-  ErrorResponses,
-  ErrorsOptions,
-  ExceptionHandler,
-  ExceptionInit,
-  ExceptionKey,
-  HandlerContext,
-  HandlerEntry,
-  HandlerResult,
-  HandlerTable,
-  HeaderBag,
-  RenderedBody,
-  RenderInput,
-  RequestPart,
-  SessionErrorHandlers,
-  SessionErrorMap,
-  TokenTheftPayload,
-  ValidationIssue,
-  ValidationOptions,
-  WebSocketExceptionHandler,
-  WebSocketLike,
-  WebSocketOptions
-} from '../../types/errors.d.ts'
 export { OptionsError } from '../options/options-error.ts'
 export { afterResponse } from './after-response.ts'
 export type {
@@ -77,6 +49,35 @@ export { StoreUnavailableError } from './store-unavailable-error.ts'
 export { type SDKSession, wrapSdkVerifySession } from './supertokens-bridge.ts'
 export { SupertokensError } from './supertokens-errors.ts'
 export { ThrownValueError } from './thrown-value-error.ts'
+export type {
+  ClaimValidationError,
+  DocumentedException,
+  ErrorClass,
+  ErrorCodeMap,
+  ErrorForKey,
+  ErrorRenderer,
+  ErrorResponses,
+  ErrorsOptions,
+  ExceptionHandler,
+  ExceptionInit,
+  ExceptionKey,
+  HandlerContext,
+  HandlerEntry,
+  HandlerResult,
+  HandlerTable,
+  HeaderBag,
+  RenderedBody,
+  RenderInput,
+  RequestPart,
+  SessionErrorHandlers,
+  SessionErrorMap,
+  TokenTheftPayload,
+  ValidationIssue,
+  ValidationOptions,
+  WebSocketExceptionHandler,
+  WebSocketLike,
+  WebSocketOptions
+} from './types.ts'
 export {
   RequestValidationError,
   ResponseValidationError,

@@ -1,10 +1,4 @@
 import type { FastifyInstance } from 'fastify'
-import type {
-  ErrorForKey,
-  ErrorsOptions,
-  ExceptionHandler,
-  ExceptionKey
-} from '../../types/errors.d.ts'
 import { dispatch } from './dispatcher.ts'
 import { notFoundHandler } from './not-found.ts'
 import { ExceptionRegistryError } from './registry-error.ts'
@@ -14,6 +8,7 @@ import { type ErrorLayer, ownScope, scopeOf, tableOf } from './scope.ts'
 import { sessionEntries } from './session-callbacks.ts'
 import { type ErrorSettings, resolveSettings } from './settings.ts'
 import { bridgeEntries } from './supertokens-bridge.ts'
+import type { ErrorForKey, ErrorsOptions, ExceptionHandler, ExceptionKey } from './types.ts'
 import { formatSchemaErrors } from './validation/error-formatter.ts'
 import { keepJsonOffset } from './validation/json-offset.ts'
 import { wrapSocketHandlers } from './websocket/websocket-routes.ts'

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsync } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import type { ErrorsOptions } from '../../types/errors.d.ts'
 import { installErrors } from './install.ts'
 import { ExceptionRegistryError } from './registry-error.ts'
 import { isRegistered } from './scope.ts'
+import type { ErrorsOptions } from './types.ts'
 
 /**
  * Error handling as a plugin of its own, without sessions.

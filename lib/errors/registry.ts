@@ -1,8 +1,8 @@
-import type { ErrorClass, ExceptionHandler, ExceptionKey } from '../../types/errors.d.ts'
 import type { Failure } from './failure.ts'
 import type { Entry, HandlerMaps } from './handler-maps.ts'
 import { HTTPException } from './http-exception.ts'
 import type { ErrorSettings } from './settings.ts'
+import type { ErrorClass, ExceptionHandler, ExceptionKey } from './types.ts'
 
 /** Handlers that had their turn in a request; each has one. */
 export type Used = ReadonlySet<ExceptionHandler>

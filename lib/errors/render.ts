@@ -1,11 +1,11 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyRequest } from 'fastify'
-import type { ValidationIssue } from '../../types/errors.d.ts'
 import { ErrorReply } from './error-reply.ts'
 import { stringifyJson, stringifyPlain } from './json.ts'
 import { reasonPhrase } from './reason-phrase.ts'
 import { jsonType, renderDetail } from './renderers.ts'
 import type { ErrorSettings } from './settings.ts'
+import type { ValidationIssue } from './types.ts'
 
 export interface Renderable {
   readonly status: number

@@ -1,5 +1,5 @@
-import type { ErrorRenderer, RenderedBody, RenderInput } from '../../types/errors.d.ts'
 import { reasonPhrase } from './reason-phrase.ts'
+import type { ErrorRenderer, RenderedBody, RenderInput } from './types.ts'
 
 export const jsonType = 'application/json; charset=utf-8'
 

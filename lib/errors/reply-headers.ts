@@ -1,6 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { FastifyReply } from 'fastify'
-import type { HeaderBag } from '../../types/errors.d.ts'
+import type { HeaderBag } from './types.ts'
 
 /** Headers that describe the body the route meant to send, and not the one an error gets. */
 const representation: ReadonlySet<string> = new Set([

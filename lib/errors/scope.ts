@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { HandlerTable } from '../../types/errors.d.ts'
 import { HandlerMaps } from './handler-maps.ts'
 import { ExceptionTable } from './registry.ts'
 import type { RouteIndex } from './route-index.ts'
 import { type ErrorSettings, resolveSettings } from './settings.ts'
+import type { HandlerTable } from './types.ts'
 
 const kScope: unique symbol = Symbol('fastify-supersession.errors')
 

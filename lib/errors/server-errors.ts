@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { RenderedBody, RenderInput } from '../../types/errors.d.ts'
 import { Answering } from './answering.ts'
 import { stringifyJson } from './json.ts'
 import { reasonPhrase } from './reason-phrase.ts'
 import { jsonType, renderDetail } from './renderers.ts'
+import type { RenderedBody, RenderInput } from './types.ts'
 
 /**
  * For `Fastify({ frameworkErrors })`: answers a URL that the router cannot read, which no hook and

@@ -1,7 +1,7 @@
-import type { HandlerEntry, SessionErrorHandlers } from '../../types/errors.d.ts'
 import { checkNames } from '../options/check.ts'
 import { OptionsError } from '../options/options-error.ts'
 import { on } from './handler-maps.ts'
+import type { HandlerEntry, SessionErrorHandlers } from './types.ts'
 
 type Callbacks = Required<SessionErrorHandlers>
 

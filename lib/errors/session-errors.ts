@@ -1,7 +1,7 @@
-import type { ClaimValidationError, TokenTheftPayload } from '../../types/errors.d.ts'
 import { resumeStacks, suspendStacks } from './stackless.ts'
+import type { ClaimValidationError, TokenTheftPayload } from './types.ts'
 
-export type { ClaimValidationError, TokenTheftPayload } from '../../types/errors.d.ts'
+export type { ClaimValidationError, TokenTheftPayload } from './types.ts'
 
 /**
  * What a session check or a refresh can end in, other than a session.

@@ -1,6 +1,6 @@
-import type { HeaderBag } from '../../types/errors.d.ts'
 import type { SessionError } from './session-errors.ts'
 import type { ErrorSettings } from './settings.ts'
+import type { HeaderBag } from './types.ts'
 
 type StatusOf = (error: SessionError, settings: ErrorSettings) => number
 

@@ -1,10 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type {
-  ErrorRenderer,
-  ErrorsOptions,
-  ValidationOptions,
-  WebSocketOptions
-} from '../../types/errors.d.ts'
 import {
   anyOf,
   type Check,
@@ -17,6 +11,7 @@ import { OptionsError } from '../options/options-error.ts'
 import { renderDetail, renderFastify, renderProblem } from './renderers.ts'
 import type { StripHeaders } from './reply-headers.ts'
 import type { SDKErrorHandler } from './supertokens-bridge.ts'
+import type { ErrorRenderer, ErrorsOptions, ValidationOptions, WebSocketOptions } from './types.ts'
 
 /** The options of a scope, checked and with every default filled in. */
 export interface ErrorSettings {

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ExceptionHandler, HandlerEntry } from '../../types/errors.d.ts'
 import type { SessionError } from './session-errors.ts'
 import { isSDKError, SupertokensError } from './supertokens-errors.ts'
+import type { ExceptionHandler, HandlerEntry } from './types.ts'
 
 /** What `errorHandler()` of `supertokens-node/framework/fastify` gives. */
 export type SDKErrorHandler = (

@@ -1,4 +1,3 @@
-import type { HandlerContext, HandlerResult } from '../../types/errors.d.ts'
 import type { Answering } from './answering.ts'
 import { DEFERRED } from './error-reply.ts'
 import { asHTTPException, type Failure } from './failure.ts'
@@ -6,6 +5,7 @@ import { type Entry, keyName } from './handler-maps.ts'
 import { HTTPException } from './http-exception.ts'
 import { logSafely } from './log.ts'
 import { type Sender, SendWatch } from './send-watch.ts'
+import type { HandlerContext, HandlerResult } from './types.ts'
 
 /** One handler's turn at one failure; to the handler, its context. */
 export class Turn implements HandlerContext, Sender {

@@ -1,6 +1,6 @@
 import { generateKeyPair, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
-import type { SigningAlgorithm } from '../../types/keys.d.ts'
+import type { SigningAlgorithm } from './types.ts'
 
 const generate = promisify(generateKeyPair)
 

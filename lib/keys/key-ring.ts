@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import type { KeyKind, PublicJwk, SigningAlgorithm } from '../../types/keys.d.ts'
-import type { SessionStore, StoredKey } from '../../types/store.d.ts'
+import type { SessionStore, StoredKey } from '../stores/store.ts'
 import { algorithms } from './algorithms.ts'
 import { open, seal } from './secrets.ts'
 import { SigningKey } from './signing-key.ts'
+import type { KeyKind, PublicJwk, SigningAlgorithm } from './types.ts'
 
 /** A dynamic key is published this long before it signs, so that whoever caches the JWKS has it. */
 const OVERLAP_MS = 60_000

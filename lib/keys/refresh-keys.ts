@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import type { SessionStore, StoredKey } from '../../types/store.d.ts'
+import type { SessionStore, StoredKey } from '../stores/store.ts'
 import { deriveKeys } from './secrets.ts'
 
 /** Keys that authenticate refresh tokens: the first one issues, all of them read. */

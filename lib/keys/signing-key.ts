@@ -1,8 +1,8 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import { createSigner } from 'fast-jwt'
-import type { KeyKind, PublicJwk, SigningAlgorithm } from '../../types/keys.d.ts'
-import type { JsonObject } from '../../types/session.d.ts'
+import type { JsonObject } from '../session/types.ts'
 import { algorithms } from './algorithms.ts'
+import type { KeyKind, PublicJwk, SigningAlgorithm } from './types.ts'
 
 /** RFC 7518 section 3.4: the two numbers of an ES256 signature follow one another, without DER. */
 const DSA_ENCODING = 'ieee-p1363'

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
-import type { AppInfo } from '../../types/options.d.ts'
 import { checkNames } from './check.ts'
 import { appInfoDefaults } from './defaults.ts'
 import { isLocalHost } from './hosts.ts'
+import type { AppInfo } from './options.ts'
 import { OptionsError } from './options-error.ts'
 
 /** Where the app lives, normalised. Paths begin with a slash and end without one; '' is the root. */

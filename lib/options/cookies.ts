@@ -1,7 +1,7 @@
-import type { SupersessionOptions } from '../../types/options.d.ts'
 import { parsePath, type ResolvedAppInfo } from './app-info.ts'
 import { oneOf } from './check.ts'
 import { isLocalHost } from './hosts.ts'
+import type { SupersessionOptions } from './options.ts'
 import { OptionsError } from './options-error.ts'
 
 /** Attributes of the session cookies. */

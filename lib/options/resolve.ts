@@ -1,12 +1,12 @@
-import type { Claim, ClaimValidator } from '../../types/claims.d.ts'
-import type { KeyKind, SigningAlgorithm } from '../../types/keys.d.ts'
-import type { AntiCsrfMode, SessionOverrides, SupersessionOptions } from '../../types/options.d.ts'
-import type { SessionStore } from '../../types/store.d.ts'
+import type { KeyKind, SigningAlgorithm } from '../keys/types.ts'
+import type { Claim, ClaimValidator } from '../session/types.ts'
+import type { SessionStore } from '../stores/store.ts'
 import { type ResolvedAppInfo, resolveAppInfo } from './app-info.ts'
 import { type Check, checkNames, functionOf, integerWithin, oneOf } from './check.ts'
 import { type CookieSettings, resolveCookies } from './cookies.ts'
 import { defaults } from './defaults.ts'
 import { durationWithin } from './duration.ts'
+import type { AntiCsrfMode, SessionOverrides, SupersessionOptions } from './options.ts'
 import { OptionsError } from './options-error.ts'
 
 /** The options as the rest of the plugin reads them: checked, defaulted, frozen. */

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { SessionApis } from '../../types/options.d.ts'
+import type { SessionApis } from '../options/options.ts'
 
 const ROUTES: readonly [api: keyof SessionApis, method: 'GET' | 'POST', path: string][] = [
   ['refreshPOST', 'POST', '/session/refresh'],

@@ -1,5 +1,5 @@
-import type { SessionApis } from '../../types/options.d.ts'
-import type { Sessions } from '../../types/session.d.ts'
+import type { SessionApis } from '../options/options.ts'
+import type { Sessions } from '../session/types.ts'
 
 /** Signing out asks for no claims: a claim that fails must not keep anybody in. */
 const NO_VALIDATORS = () => []

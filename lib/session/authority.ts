@@ -1,12 +1,12 @@
-import type { KeyKind, PublicJwk } from '../../types/keys.d.ts'
+import type { KeyKind, PublicJwk } from '../keys/types.ts'
+import type { Awaitable } from '../stores/store.ts'
 import type {
   AccessToken,
   IssuedTokens,
   JsonObject,
   SessionDevice,
   SessionInformation
-} from '../../types/session.d.ts'
-import type { Awaitable } from '../../types/store.d.ts'
+} from './types.ts'
 
 /** What a new session hands out. */
 export type FreshTokens = IssuedTokens & {

@@ -1,4 +1,4 @@
-import type { Awaitable } from '../../types/store.d.ts'
+import type { Awaitable } from '../stores/store.ts'
 
 /** Whether a value has to be waited for. What is there at once goes on without a promise. */
 export function isPromise<T>(value: Awaitable<T>): value is Promise<T> {

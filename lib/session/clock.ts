@@ -1,5 +1,5 @@
-import type { Awaitable, SessionStore } from '../../types/store.d.ts'
 import { StoreUnavailableError } from '../errors/store-unavailable-error.ts'
+import type { Awaitable, SessionStore } from '../stores/store.ts'
 
 /** What time it is, for everything that sessions, tokens and keys are dated by. */
 export interface Clock {

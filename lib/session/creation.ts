@@ -1,19 +1,19 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Claim } from '../../types/claims.d.ts'
-import type { AntiCsrfMode } from '../../types/options.d.ts'
+import type { AntiCsrfMode } from '../options/options.ts'
+import type { FreshTokens } from './authority.ts'
+import { issueTo, otherThan, toSessionTokens } from './issuing.ts'
+import { checkNewSession } from './new-session.ts'
+import { mergeClaims, newClaims } from './payload.ts'
+import type { SessionContext } from './session.ts'
 import type {
+  Claim,
   JsonObject,
   NewSession,
   Session,
   SessionDevice,
   SessionTokens,
   TransferMethod
-} from '../../types/session.d.ts'
-import type { FreshTokens } from './authority.ts'
-import { issueTo, otherThan, toSessionTokens } from './issuing.ts'
-import { checkNewSession } from './new-session.ts'
-import { mergeClaims, newClaims } from './payload.ts'
-import type { SessionContext } from './session.ts'
+} from './types.ts'
 
 /** Longer ones are cut: they come from the client, and are kept with every session. */
 const MAX_USER_AGENT_LENGTH = 512

@@ -1,4 +1,4 @@
-import type { Sessions } from '../../types/session.d.ts'
+import type { Sessions } from './types.ts'
 
 /**
  * The discovery document (OpenID Connect Discovery 1.0 section 3).

@@ -1,5 +1,5 @@
-import type { Awaitable, SessionRecord, SessionStore, StoredKey } from '../../types/store.d.ts'
 import { StoreUnavailableError } from '../errors/store-unavailable-error.ts'
+import type { Awaitable, SessionRecord, SessionStore, StoredKey } from '../stores/store.ts'
 import { isPromise } from './awaitable.ts'
 
 /** Longer than a store takes that works; by then a client rather tries again. */

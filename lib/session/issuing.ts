@@ -1,13 +1,7 @@
 import type { FastifyReply } from 'fastify'
-import type {
-  AccessToken,
-  IssuedTokens,
-  Session,
-  SessionTokens,
-  TransferMethod
-} from '../../types/session.d.ts'
 import { encodeFrontToken } from '../tokens/front-token.ts'
 import { type SessionContext, VerifiedSession } from './session.ts'
+import type { AccessToken, IssuedTokens, Session, SessionTokens, TransferMethod } from './types.ts'
 
 /** Puts new tokens on a reply, and answers their session. */
 export function issueTo(

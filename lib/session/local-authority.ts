@@ -1,15 +1,9 @@
 import { randomInt, randomUUID } from 'node:crypto'
-import type { KeyKind, PublicJwk } from '../../types/keys.d.ts'
-import type {
-  AccessToken,
-  AccessTokenPayload,
-  JsonObject,
-  SessionInformation
-} from '../../types/session.d.ts'
-import type { Awaitable, SessionRecord, SessionStore } from '../../types/store.d.ts'
 import { StoreUnavailableError } from '../errors/store-unavailable-error.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import { isEqualSecret } from '../keys/secrets.ts'
+import type { KeyKind, PublicJwk } from '../keys/types.ts'
+import type { Awaitable, SessionRecord, SessionStore } from '../stores/store.ts'
 import { type AccessTokens, customClaimsOf } from '../tokens/access-token.ts'
 import type { RefreshToken, RefreshTokens } from '../tokens/refresh-token.ts'
 import type {
@@ -22,6 +16,7 @@ import type {
 } from './authority.ts'
 import type { Clock } from './clock.ts'
 import { type Child, confirmByUse, type RotationStep, rotate, startRotation } from './rotation.ts'
+import type { AccessToken, AccessTokenPayload, JsonObject, SessionInformation } from './types.ts'
 
 /** Each lost race means that another request got through, so this many is a broken store. */
 const MAX_ATTEMPTS = 1000

@@ -1,4 +1,4 @@
-import type { JsonObject, NewSession } from '../../types/session.d.ts'
+import type { JsonObject, NewSession } from './types.ts'
 
 /** Twice in each token, in JSON: with the largest claims it is still one that is accepted. */
 const MAX_USER_ID_BYTES = 512

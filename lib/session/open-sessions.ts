@@ -1,8 +1,8 @@
-import type { SessionOverrides } from '../../types/options.d.ts'
-import type { Sessions } from '../../types/session.d.ts'
+import type { SessionOverrides } from '../options/options.ts'
 import type { AccessTokens } from '../tokens/access-token.ts'
 import type { SessionContext } from './session.ts'
 import { AppSessions, type SessionsSettings } from './sessions.ts'
+import type { Sessions } from './types.ts'
 
 /** Compile-time check that no function of `app.sessions` is missing. */
 const FUNCTIONS = {

@@ -1,22 +1,16 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { AntiCsrfMode } from '../../types/options.d.ts'
-import type {
-  IssuedTokens,
-  Session,
-  SessionTokens,
-  TokenType,
-  TransferMethod
-} from '../../types/session.d.ts'
-import type { ReceivedCookies } from '../../types/transport.d.ts'
 import { HTTPException } from '../errors/http-exception.ts'
 import {
   ClearDuplicateSessionCookiesError,
   TokenTheftDetectedError,
   UnauthorisedError
 } from '../errors/session-errors.ts'
+import type { AntiCsrfMode } from '../options/options.ts'
+import type { ReceivedCookies } from '../transport/types.ts'
 import type { RefreshInput } from './authority.ts'
 import { issueTo, otherThan, toSessionTokens } from './issuing.ts'
 import type { SessionContext } from './session.ts'
+import type { IssuedTokens, Session, SessionTokens, TokenType, TransferMethod } from './types.ts'
 
 export interface RefreshingSettings {
   /** As the app wrote it; `undefined`: chosen per request. */

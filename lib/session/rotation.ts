@@ -1,4 +1,4 @@
-import type { RotationState } from '../../types/store.d.ts'
+import type { RotationState } from '../stores/store.ts'
 
 /** What rotation knows of a refresh token: its `H1` and its parent's. */
 export interface PresentedToken {

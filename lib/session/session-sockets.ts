@@ -1,4 +1,4 @@
-import type { ClosableSocket } from '../../types/session.d.ts'
+import type { ClosableSocket } from './types.ts'
 
 /** The `readyState` of a socket that is closed and will not say so again. */
 const CLOSED = 3

@@ -1,8 +1,16 @@
 import type { FastifyReply } from 'fastify'
-import type { Claim, ClaimValidator } from '../../types/claims.d.ts'
+import { InvalidClaimsError, UnauthorisedError } from '../errors/session-errors.ts'
+import { webSocketErrorHandler } from '../errors/websocket/socket-errors.ts'
+import type { TokenTransport } from '../transport/types.ts'
+import type { Authority } from './authority.ts'
+import { claimSubject } from './claims/subject.ts'
+import { validateClaims } from './claims/validate-claims.ts'
+import type { SessionSockets } from './session-sockets.ts'
 import type {
   AccessToken,
   AccessTokenPayload,
+  Claim,
+  ClaimValidator,
   ClosableSocket,
   DeviceSession,
   IssuedTokens,
@@ -11,14 +19,7 @@ import type {
   Sessions,
   TokenChange,
   TransferMethod
-} from '../../types/session.d.ts'
-import type { TokenTransport } from '../../types/transport.d.ts'
-import { InvalidClaimsError, UnauthorisedError } from '../errors/session-errors.ts'
-import { webSocketErrorHandler } from '../errors/websocket/socket-errors.ts'
-import type { Authority } from './authority.ts'
-import { claimSubject } from './claims/subject.ts'
-import { validateClaims } from './claims/validate-claims.ts'
-import type { SessionSockets } from './session-sockets.ts'
+} from './types.ts'
 
 /** As the errors plugin closes a socket whose session is refused, where there is a request. */
 const UNAUTHORISED_CLOSE_CODE = 4401

@@ -1,16 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Claim } from '../../types/claims.d.ts'
-import type {
-  ClaimResult,
-  JsonObject,
-  NewSession,
-  Session,
-  SessionInformation,
-  Sessions,
-  SessionTokens,
-  VerifySessionOptions
-} from '../../types/session.d.ts'
-import type { Awaitable } from '../../types/store.d.ts'
+import type { Awaitable } from '../stores/store.ts'
 import type { AccessTokens } from '../tokens/access-token.ts'
 import type { Authority } from './authority.ts'
 import { StoredClaims } from './claims/stored-claims.ts'
@@ -21,6 +10,17 @@ import { objectOrEmpty } from './new-session.ts'
 import { mergeClaims } from './payload.ts'
 import { Refreshing, type RefreshingSettings } from './refreshing.ts'
 import type { SessionContext } from './session.ts'
+import type {
+  Claim,
+  ClaimResult,
+  JsonObject,
+  NewSession,
+  Session,
+  SessionInformation,
+  Sessions,
+  SessionTokens,
+  VerifySessionOptions
+} from './types.ts'
 import { Verification } from './verification.ts'
 
 const NO_OPTIONS: VerifySessionOptions = Object.freeze({})

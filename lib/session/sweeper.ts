@@ -1,6 +1,6 @@
 import { setImmediate as othersTurn } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
-import type { SessionStore } from '../../types/store.d.ts'
+import type { SessionStore } from '../stores/store.ts'
 import type { Clock } from './clock.ts'
 
 /** So many at a time, so that neither a large store nor this process stands still. */

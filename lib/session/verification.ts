@@ -1,19 +1,18 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ClaimValidator } from '../../types/claims.d.ts'
-import type { AccessToken, TransferMethod, VerifySessionOptions } from '../../types/session.d.ts'
-import type { Awaitable } from '../../types/store.d.ts'
 import {
   InvalidClaimsError,
   TryRefreshTokenError,
   UnauthorisedError
 } from '../errors/session-errors.ts'
 import { isEqualSecret } from '../keys/secrets.ts'
+import type { Awaitable } from '../stores/store.ts'
 import type { AccessTokens, ReceivedAccessToken } from '../tokens/access-token.ts'
 import type { ConfirmResult } from './authority.ts'
 import { isPromise } from './awaitable.ts'
 import { claimSubject } from './claims/subject.ts'
 import { type ClaimsResult, validateClaims } from './claims/validate-claims.ts'
 import { type SessionContext, VerifiedSession } from './session.ts'
+import type { AccessToken, ClaimValidator, TransferMethod, VerifySessionOptions } from './types.ts'
 
 /** How the client of a token is to be checked and served. */
 interface Presentation {

@@ -1,15 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type {
-  Session,
-  Sessions,
-  VerifySessionHook,
-  VerifySessionOptions
-} from '../../types/session.d.ts'
-import type { Awaitable } from '../../types/store.d.ts'
 import { markSessionHook } from '../errors/openapi/session-hook.ts'
 import { asError } from '../errors/thrown-value-error.ts'
 import { type Check, checkNames, functionOf, oneOf } from '../options/check.ts'
+import type { Awaitable } from '../stores/store.ts'
 import { isPromise } from './awaitable.ts'
+import type { Session, Sessions, VerifySessionHook, VerifySessionOptions } from './types.ts'
 
 const checks: Readonly<Record<keyof VerifySessionOptions, Check<unknown>>> = {
   sessionRequired: oneOf(true, false),

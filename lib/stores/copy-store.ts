@@ -1,4 +1,4 @@
-import type { SessionStore } from '../../types/store.d.ts'
+import type { SessionStore } from './store.ts'
 
 /** What `copyStore` takes. */
 export interface CopyStoreOptions {

@@ -1,4 +1,4 @@
-import type { SessionRecord } from '../../types/store.d.ts'
+import type { SessionRecord } from './store.ts'
 
 /** In no number, no JSON text and no name of ours. */
 const SEPARATOR = '\0'

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { SessionRecord, SessionStore, StoredKey } from '../../types/store.d.ts'
 import { checkNames } from '../options/check.ts'
 import { OptionsError } from '../options/options-error.ts'
 import { decodeRecord, encodeRecord } from './lmdb-record.ts'
+import type { SessionRecord, SessionStore, StoredKey } from './store.ts'
 
 // Not by import: the declarations of lmdb do not compile as those of an ES module.
 const { open } = createRequire(import.meta.url)('lmdb') as {

@@ -1,5 +1,5 @@
 import { setImmediate as othersTurn } from 'node:timers/promises'
-import type { SessionRecord, SessionStore, StoredKey } from '../../types/store.d.ts'
+import type { SessionRecord, SessionStore, StoredKey } from './store.ts'
 
 /** So many records are looked at before other work of the process has its turn. */
 const SLICE = 1000

@@ -1,6 +1,6 @@
-import type { SessionRecord, SessionStore, StoredKey } from '../../types/store.d.ts'
 import { checkNames } from '../options/check.ts'
 import { OptionsError } from '../options/options-error.ts'
+import type { SessionRecord, SessionStore, StoredKey } from './store.ts'
 
 /** What is used of a `Pool` or `Client` of pg, or of `@fastify/postgres`'s `app.pg`. */
 export interface PostgresClient {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { SessionRecord, SessionStore, StoredKey } from '../../types/store.d.ts'
 import { checkNames } from '../options/check.ts'
 import { OptionsError } from '../options/options-error.ts'
+import type { SessionRecord, SessionStore, StoredKey } from './store.ts'
 
 /** What is used of an ioredis client or cluster, as `@fastify/redis` decorates apps with. */
 export interface IoredisClient {

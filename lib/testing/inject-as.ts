@@ -1,6 +1,5 @@
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
-import type { Claim } from '../../types/claims.d.ts'
-import type { JsonObject, Session, SessionTokens } from '../../types/session.d.ts'
+import type { Claim, JsonObject, Session, SessionTokens } from '../session/types.ts'
 import type { TestClock } from './test-clock.ts'
 
 export interface InjectAsOptions {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import type { Awaitable, SessionRecord, SessionStore, StoredKey } from '../../types/store.d.ts'
+import type { Awaitable, SessionRecord, SessionStore, StoredKey } from '../stores/store.ts'
 
 /** Opens a store on one backend, which is empty at first: the second one sees what the first did. */
 export type OpenStore = () => Awaitable<SessionStore>

@@ -1,8 +1,8 @@
-import type { KeyKind } from '../../types/keys.d.ts'
-import type { AccessToken, AccessTokenPayload, JsonObject } from '../../types/session.d.ts'
-import type { Awaitable } from '../../types/store.d.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import type { SigningKey } from '../keys/signing-key.ts'
+import type { KeyKind } from '../keys/types.ts'
+import type { AccessToken, AccessTokenPayload, JsonObject } from '../session/types.ts'
+import type { Awaitable } from '../stores/store.ts'
 import { VerifiedTokens } from './verified-tokens.ts'
 
 /** Browsers cap a cookie at 4 KiB and servers cap headers at 16; ours stay far below. */

@@ -1,4 +1,4 @@
-import type { AccessTokenPayload } from '../../types/session.d.ts'
+import type { AccessTokenPayload } from '../session/types.ts'
 
 /** Says to the browser SDK that the session is gone. */
 export const REMOVE_FRONT_TOKEN = 'remove'

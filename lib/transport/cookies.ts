@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
-import type { TokenType } from '../../types/session.d.ts'
-import type { ReceivedCookies } from '../../types/transport.d.ts'
 import type { CookieSettings } from '../options/cookies.ts'
+import type { TokenType } from '../session/types.ts'
+import type { ReceivedCookies } from './types.ts'
 
 const COOKIE_NAMES: Readonly<Record<TokenType, string>> = {
   access: 'sAccessToken',

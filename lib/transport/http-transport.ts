@@ -1,9 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { AntiCsrfMode } from '../../types/options.d.ts'
-import type { IssuedTokens, TokenChange, TransferMethod } from '../../types/session.d.ts'
-import type { ReceivedCookies, TokenTransport } from '../../types/transport.d.ts'
 import { isLocalHost } from '../options/hosts.ts'
+import type { AntiCsrfMode } from '../options/options.ts'
 import type { Settings } from '../options/resolve.ts'
+import type { IssuedTokens, TokenChange, TransferMethod } from '../session/types.ts'
 import { encodeFrontToken, REMOVE_FRONT_TOKEN } from '../tokens/front-token.ts'
 import { accessCookieExpiry, parseCookies, SessionCookies } from './cookies.ts'
 import { type SameSiteRule, sameSiteRule } from './same-site.ts'
@@ -15,6 +14,7 @@ import {
   setExposedHeader,
   TOKEN_HEADERS
 } from './token-headers.ts'
+import type { ReceivedCookies, TokenTransport } from './types.ts'
 
 /** Beyond this a browser drops a cookie without a word (RFC 6265 section 6.1). */
 const MAX_COOKIE_BYTES = 4096

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { TokenType } from '../../types/session.d.ts'
+import type { TokenType } from '../session/types.ts'
 
 const EXPOSE = 'access-control-expose-headers'
 const BEARER = 'Bearer '

@@ -7,7 +7,7 @@ import {
   rotate,
   startRotation
 } from '../../lib/session/rotation.ts'
-import type { RotationState } from '../../types/store.d.ts'
+import type { RotationState } from '../../lib/stores/store.ts'
 
 // The cast: `first` was current and is no more, `second` is its child and current, `third` is a
 // child of that one. W is 100 s. The clock says 1000 s.

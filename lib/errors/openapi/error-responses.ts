@@ -1,9 +1,9 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
-import type { ErrorResponses } from '../../../types/errors.d.ts'
 import { checkNames } from '../../options/check.ts'
 import { reasonPhrase } from '../reason-phrase.ts'
 import { renderProblem } from '../renderers.ts'
 import { tableOf } from '../scope.ts'
+import type { ErrorResponses } from '../types.ts'
 import {
   claimErrorSchema,
   detailSchema,

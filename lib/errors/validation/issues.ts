@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import type { ValidationIssue } from '../../../types/errors.d.ts'
 import type { ErrorSettings } from '../settings.ts'
+import type { ValidationIssue } from '../types.ts'
 import { type AjvError, isAjvError } from './ajv-error.ts'
 import { describeAjvError } from './describe-ajv.ts'
 import { describeForeign, describeImitation } from './describe-foreign.ts'

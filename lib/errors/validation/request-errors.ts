@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import type { RequestPart, ValidationIssue } from '../../../types/errors.d.ts'
 import type { ErrorSettings } from '../settings.ts'
+import type { RequestPart, ValidationIssue } from '../types.ts'
 import { bodyOf } from './captured-body.ts'
 import { type IssueContext, listIssues } from './issues.ts'
 import type { FailedPart } from './problem.ts'

@@ -1,10 +1,10 @@
+import { resumeStacks, suspendStacks } from '../stackless.ts'
 import type {
   RequestPart,
   RequestValidationFailure,
   ValidationFailure,
   ValidationIssue
-} from '../../../types/errors.d.ts'
-import { resumeStacks, suspendStacks } from '../stackless.ts'
+} from '../types.ts'
 
 export interface ValidationErrorInit {
   readonly message: string

@@ -1,14 +1,10 @@
 import type { FastifyRequest } from 'fastify'
-import type {
-  ExceptionHandler,
-  WebSocketExceptionHandler,
-  WebSocketLike
-} from '../../../types/errors.d.ts'
 import { type Failure, understand } from '../failure.ts'
 import type { Entry } from '../handler-maps.ts'
 import { keyName } from '../handler-maps.ts'
 import { logSafely } from '../log.ts'
 import { tableOf, webSocketTableOf } from '../scope.ts'
+import type { ExceptionHandler, WebSocketExceptionHandler, WebSocketLike } from '../types.ts'
 import { closingFor } from './close-codes.ts'
 
 /** How many different errors one failure may lead through: handlers may throw, too. */

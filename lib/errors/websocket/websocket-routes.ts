@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
-import type { WebSocketLike } from '../../../types/errors.d.ts'
+import type { WebSocketLike } from '../types.ts'
 import { guarded } from './socket-errors.ts'
 
 type SocketHandler = (

@@ -1,4 +1,4 @@
-import type { ClaimValidator } from '../../../types/claims.d.ts'
+import type { ClaimValidator } from '../types.ts'
 import { hasValue, type PrimitiveClaimValidators } from './primitive-claim.ts'
 import { SessionClaim } from './session-claim.ts'
 import type { ValidatorOptions } from './value-validator.ts'

@@ -1,4 +1,4 @@
-import type { ClaimValidator } from '../../../types/claims.d.ts'
+import type { ClaimValidator } from '../types.ts'
 import { SessionClaim } from './session-claim.ts'
 import { type ValidatorOptions, valueValidator } from './value-validator.ts'
 

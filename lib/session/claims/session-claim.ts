@@ -1,7 +1,6 @@
-import type { Claim, ClaimSubject } from '../../../types/claims.d.ts'
-import type { JsonObject } from '../../../types/session.d.ts'
-import type { Awaitable } from '../../../types/store.d.ts'
+import type { Awaitable } from '../../stores/store.ts'
 import { isProtectedClaim } from '../../tokens/access-token.ts'
+import type { Claim, ClaimSubject, JsonObject } from '../types.ts'
 
 /** How a claim is made. */
 export interface ClaimOptions<T> {

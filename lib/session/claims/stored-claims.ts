@@ -1,12 +1,14 @@
-import type { Claim, ClaimSubject, ClaimValidator } from '../../../types/claims.d.ts'
+import type { Awaitable } from '../../stores/store.ts'
+import type { SessionContext } from '../session.ts'
 import type {
+  Claim,
   ClaimResult,
+  ClaimSubject,
   ClaimsValidationResult,
+  ClaimValidator,
   JsonObject,
   SessionInformation
-} from '../../../types/session.d.ts'
-import type { Awaitable } from '../../../types/store.d.ts'
-import type { SessionContext } from '../session.ts'
+} from '../types.ts'
 import { validateClaims } from './validate-claims.ts'
 
 const GONE = { status: 'SESSION_DOES_NOT_EXIST_ERROR' } as const

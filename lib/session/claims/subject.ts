@@ -1,5 +1,4 @@
-import type { ClaimSubject } from '../../../types/claims.d.ts'
-import type { AccessTokenPayload } from '../../../types/session.d.ts'
+import type { AccessTokenPayload, ClaimSubject } from '../types.ts'
 
 /** Who an access token belongs to, as claims ask for it. */
 export function claimSubject({ sub, rsub, tId }: AccessTokenPayload): ClaimSubject {

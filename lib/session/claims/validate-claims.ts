@@ -1,13 +1,13 @@
+import type { ClaimValidationError } from '../../errors/session-errors.ts'
+import type { Awaitable } from '../../stores/store.ts'
+import { isPromise } from '../awaitable.ts'
 import type {
   ClaimContext,
   ClaimSubject,
   ClaimValidation,
-  ClaimValidator
-} from '../../../types/claims.d.ts'
-import type { JsonObject } from '../../../types/session.d.ts'
-import type { Awaitable } from '../../../types/store.d.ts'
-import type { ClaimValidationError } from '../../errors/session-errors.ts'
-import { isPromise } from '../awaitable.ts'
+  ClaimValidator,
+  JsonObject
+} from '../types.ts'
 
 /** What validators found. */
 export interface ClaimsResult {

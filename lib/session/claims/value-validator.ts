@@ -1,5 +1,4 @@
-import type { ClaimContext, ClaimValidator } from '../../../types/claims.d.ts'
-import type { JsonObject } from '../../../types/session.d.ts'
+import type { ClaimContext, ClaimValidator, JsonObject } from '../types.ts'
 import type { SessionClaim } from './session-claim.ts'
 
 /** How a validator is told apart, and when it wants a fresh value. */

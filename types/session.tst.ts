@@ -6,7 +6,7 @@ import supersession, {
   type Session,
   type SessionStore,
   type SupersessionOptions
-} from '../../lib/index.ts'
+} from '../lib/index.ts'
 
 const app = Fastify()
 

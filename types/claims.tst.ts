@@ -9,7 +9,7 @@ import {
   type Session,
   SessionClaim,
   type SupersessionOptions
-} from '../../lib/index.ts'
+} from '../lib/index.ts'
 
 // What an app declares once, for its own claims.
 declare module 'fastify' {
@@ -71,7 +71,7 @@ test('claims of all kinds stand in one list, and overrides are typed', () => {
     claims: [roles, verified, address],
     globalClaimValidators: [verified.validators.isTrue()]
   })
-  app.register(import('../../lib/index.ts'), {
+  app.register(import('../lib/index.ts'), {
     override: {
       functions: (original) => ({
         ...original,

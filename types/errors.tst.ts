@@ -10,7 +10,7 @@ import {
   type SessionErrorMap,
   type UnauthorisedError,
   type WebSocketLike
-} from '../../lib/errors/index.ts'
+} from '../lib/errors/index.ts'
 
 declare const app: FastifyInstance
 

@@ -1,12 +1,10 @@
-import 'fastify'
-import type { Session, Sessions, VerifySessionHook, VerifySessionOptions } from './session.d.ts'
-
-export type * from './claims.d.ts'
-export type * from './errors.d.ts'
-export type * from './keys.d.ts'
-export type * from './options.d.ts'
-export type * from './session.d.ts'
-export type * from './store.d.ts'
+import type {
+  Session,
+  Sessions,
+  VerifySessionHook,
+  VerifySessionOptions
+} from 'fastify-supersession'
+import './fastify-errors.d.ts'
 
 declare module 'fastify' {
   /** Types of the app's custom claims in `request.session.payload`; empty, for apps to augment. */

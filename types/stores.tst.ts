@@ -5,10 +5,10 @@ import { Cluster, Redis } from 'ioredis'
 import pg from 'pg'
 import { createClient, createCluster } from 'redis'
 import { expect, test } from 'tstyche'
-import type { SessionStore } from '../../lib/index.ts'
-import { lmdbStore } from '../../lib/stores/lmdb.ts'
-import { type PostgresStore, postgresStore } from '../../lib/stores/postgres.ts'
-import { redisStore } from '../../lib/stores/redis.ts'
+import type { SessionStore } from '../lib/index.ts'
+import { lmdbStore } from '../lib/stores/lmdb.ts'
+import { type PostgresStore, postgresStore } from '../lib/stores/postgres.ts'
+import { redisStore } from '../lib/stores/redis.ts'
 
 const app = Fastify()
 app.register(fastifyRedis)

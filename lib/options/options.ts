@@ -1,9 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Claim, ClaimValidator } from './claims.d.ts'
-import type { ErrorsOptions } from './errors.d.ts'
-import type { SigningAlgorithm } from './keys.d.ts'
-import type { Sessions, TransferMethod } from './session.d.ts'
-import type { SessionStore } from './store.d.ts'
+import type { ErrorsOptions } from '../errors/types.ts'
+import type { SigningAlgorithm } from '../keys/types.ts'
+import type { Claim, ClaimValidator, Sessions, TransferMethod } from '../session/types.ts'
+import type { SessionStore } from '../stores/store.ts'
 
 /** Seconds as a number, or a number with a unit: `'30s'`, `'15m'`, `'12h'`, `'7d'`. */
 export type Duration = number | string

@@ -1,4 +1,4 @@
-import type { KeyKind, SigningAlgorithm } from './keys.d.ts'
+import type { KeyKind, SigningAlgorithm } from '../keys/types.ts'
 
 /** A value, or a promise of it. What can answer at once does, and costs no promise. */
 export type Awaitable<T> = T | Promise<T>

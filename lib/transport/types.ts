@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { AntiCsrfMode } from './options.d.ts'
-import type { TokenChange, TransferMethod } from './session.d.ts'
+import type { AntiCsrfMode } from '../options/options.ts'
+import type { TokenChange, TransferMethod } from '../session/types.ts'
 
 /** What the session cookies of a request say. An empty cookie counts as missing. */
 export interface ReceivedCookies {
