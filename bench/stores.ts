@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { memoryStore, type SessionRecord, type SessionStore } from '../lib/index.ts'
-import { sweep } from '../lib/session/sweeper.ts'
+import { deleteExpired } from '../lib/session/cleanup.ts'
 import { RefreshTokens } from '../lib/tokens/refresh-token.ts'
 import { type DurableStore, durableStores } from '../test/builders/durable-stores.ts'
 
@@ -138,7 +138,7 @@ for (const { name, skip, start, connect } of [memory, ...durableStores]) {
   const handles = await measure(`list a user of ${HEAVY}`, list)
   await measure(`revoke these ${handles.length}`, () => store.delete(handles))
   await measure('delete 1000 of what has ended', () => store.deleteExpired(Date.now(), 1000))
-  await measure('delete the rest of what has ended', () => sweep(store, Date.now()))
+  await measure('delete the rest of what has ended', () => deleteExpired(store, Date.now()))
   await disconnect()
   await backend.stop()
 }

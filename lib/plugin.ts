@@ -1,7 +1,5 @@
-import fastifyCookie from '@fastify/cookie'
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { examineCors, examineOrder, examineSettings } from './doctor.ts'
 import { installErrors } from './errors/install.ts'
 import { KeyRing } from './keys/key-ring.ts'
 import { loadRefreshKeys } from './keys/refresh-keys.ts'
@@ -9,76 +7,61 @@ import { deriveKeys } from './keys/secrets.ts'
 import type { SupersessionOptions } from './options/options.ts'
 import { OptionsError } from './options/options-error.ts'
 import { partOptions, resolveSettings, type Settings } from './options/resolve.ts'
-import { registerRoutes } from './routes/register-routes.ts'
-import { sessionApis } from './routes/session-apis.ts'
-import { type Clock, openClock } from './session/clock.ts'
-import { GuardedStore } from './session/guarded-store.ts'
-import { LocalAuthority } from './session/local-authority.ts'
-import { openSessions } from './session/open-sessions.ts'
-import { SessionSockets } from './session/session-sockets.ts'
-import { startSweeper } from './session/sweeper.ts'
+import { registerRoutes, sessionApis } from './routes.ts'
+import { startCleanup } from './session/cleanup.ts'
+import { openClock } from './session/clock.ts'
+import type { SessionContext } from './session/context.ts'
+import { SessionRecords } from './session/records.ts'
+import { Revocations } from './session/revocations.ts'
+import { createSessions } from './session/sessions.ts'
+import { SessionSockets } from './session/sockets.ts'
 import type { Session, Sessions, VerifySessionOptions } from './session/types.ts'
 import {
   type VerifySessionSettings,
-  verifySessionHook,
-  verifySessionOf
-} from './session/verify-session.ts'
+  verifySessionByHand,
+  verifySessionHook
+} from './session/verify-hook.ts'
+import { warnOfCors, warnOfOrder, warnOfSettings } from './startup-warnings.ts'
+import { GuardedStore } from './stores/guarded-store.ts'
 import { memoryStore } from './stores/memory.ts'
-import type { SessionStore } from './stores/store.ts'
 import { AccessTokens } from './tokens/access-token.ts'
 import { RefreshTokens } from './tokens/refresh-token.ts'
-import { HttpTransport } from './transport/http-transport.ts'
-
-/** Where a request's reply is kept, for `request.verifySession()`. */
-const REPLY = Symbol('fastify-supersession.reply')
-type WithReply = { [REPLY]: FastifyReply }
+import { sameSiteRule } from './transport/same-site.ts'
+import { STAGED, TokenReply } from './transport/token-reply.ts'
 
 async function supersession(app: FastifyInstance, options: SupersessionOptions): Promise<void> {
   const { sessionOptions, errorsOptions } = partOptions(options)
   const settings = resolveSettings(sessionOptions, app.prefix)
   refuseTakenNames(app, settings.requestProperty)
-  examineOrder(app)
-  examineSettings(app, settings)
-  examineCors(app, settings)
+  warnOfOrder(app)
+  warnOfSettings(app, settings)
+  warnOfCors(app, settings)
 
-  const sockets = new SessionSockets()
-  const store = new GuardedStore(settings.store ?? memoryStore(), {
-    onDelete: (handles) => sockets.endOf(handles)
-  })
-  const clock = openClock(store, settings.clock)
-  const transport = new HttpTransport(settings, clock.now)
+  const context = await openContext(settings)
+  const { store, sockets, tokenReply } = context
   installErrors(app, {
     ...errorsOptions,
-    clearTokens: (request, reply) => transport.write(request, reply, { clear: 'all' })
+    clearTokens: (request) => tokenReply.clear(request, 'all')
   })
-  // Its parsing hook costs more than a whole session check; we read our cookies ourselves.
-  if (!app.hasReplyDecorator('setCookie')) await app.register(fastifyCookie, { hook: false })
-
-  const { accessTokens, authority } = await openAuthority(store, clock, settings)
-  const { globalClaimValidators, override } = settings
-  const sessions = openSessions(
-    { authority, transport, clock: clock.now, globalClaimValidators, sockets },
-    accessTokens,
-    {
-      ...settings,
-      issuer: settings.appInfo.issuer,
-      clearsOlderCookies: settings.cookies.olderDomain !== undefined
-    },
-    override.functions
-  )
+  const sessions = createSessions(context, settings.override.functions)
   decorate(app, sessions, {
     property: settings.requestProperty,
     refreshPath: settings.appInfo.refreshPath
   })
-
-  const apis = sessionApis(sessions)
-  await app.register(async (scope) => registerRoutes(scope, override.apis?.(apis) ?? apis), {
-    prefix: settings.appInfo.routeBasePath
+  app.addHook('onSend', (request, reply, payload, done) => {
+    tokenReply.write(request, reply)
+    done(null, payload)
   })
 
-  const stopSweeper = startSweeper(store, { clock, log: app.log })
+  const apis = sessionApis(sessions)
+  await app.register(
+    async (scope) => registerRoutes(scope, settings.override.apis?.(apis) ?? apis),
+    { prefix: settings.appInfo.routeBasePath }
+  )
+
+  const stopCleanup = startCleanup(store, { clock: context.clock, log: app.log })
   app.addHook('onClose', async () => {
-    stopSweeper()
+    stopCleanup()
     sockets.stop()
     await store.close()
   })
@@ -91,8 +74,17 @@ const plugin: FastifyPluginAsync<SupersessionOptions> = fp(supersession, {
 })
 export default plugin
 
-/** Everything below `app.sessions`: keys, tokens, and the operations on the store. */
-async function openAuthority(store: SessionStore, clock: Clock, settings: Settings) {
+/** Everything below `app.sessions`: store, clock, keys, tokens and how they travel. */
+async function openContext(settings: Settings): Promise<Omit<SessionContext, 'sessions'>> {
+  const sockets = new SessionSockets()
+  const store = new GuardedStore(settings.store ?? memoryStore(), {
+    onDelete: (handles) => {
+      revocations.add(handles)
+      sockets.endOf(handles)
+    }
+  })
+  const clock = openClock(store, settings.clock)
+  const revocations = new Revocations(settings.accessTokenValidityMs, clock.now)
   await clock.sync()
   const nowMs = clock.now()
   const keyRing = new KeyRing(store, {
@@ -107,9 +99,22 @@ async function openAuthority(store: SessionStore, clock: Clock, settings: Settin
     keyKind: settings.keyKind,
     cacheSize: settings.accessTokenCacheSize
   })
-  const parts = { store, keyRing, accessTokens, refreshTokens, clock }
-  const authority = new LocalAuthority(parts, settings)
-  return { accessTokens, authority }
+  const records = new SessionRecords(store, clock)
+  const sameSite = sameSiteRule(settings.appInfo, settings.cookies)
+  const isEnded = (handle: string) => revocations.has(handle)
+  const tokenReply = new TokenReply({ settings, now: clock.now, sameSite, isEnded })
+  return {
+    settings,
+    clock,
+    store,
+    records,
+    keyRing,
+    accessTokens,
+    refreshTokens,
+    sameSite,
+    tokenReply,
+    sockets
+  }
 }
 
 function decorate(app: FastifyInstance, sessions: Sessions, settings: VerifySessionSettings): void {
@@ -118,14 +123,9 @@ function decorate(app: FastifyInstance, sessions: Sessions, settings: VerifySess
     verifySessionHook(sessions, settings, options)
   )
   app.decorateRequest(settings.property, null)
-  app.decorateRequest(REPLY, null)
-  app.addHook('onRequest', (request, reply, done) => {
-    ;(request as FastifyRequest & WithReply)[REPLY] = reply
-    done()
-  })
+  app.decorateRequest(STAGED, null)
   app.decorateRequest('verifySession', async function (options: VerifySessionOptions = {}) {
-    const reply = (this as FastifyRequest & WithReply)[REPLY]
-    return verifySessionOf(sessions, settings, this, reply, options) as Promise<Session>
+    return verifySessionByHand(sessions, settings, this, options) as Promise<Session>
   })
 }
 

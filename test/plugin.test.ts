@@ -5,16 +5,9 @@ import errors from '../lib/errors/index.ts'
 import supersession, { memoryStore } from '../lib/index.ts'
 import { addRoutes, buildApp, FAST_KEYS } from './builders/app.ts'
 import { Client } from './builders/client.ts'
+import { logLines } from './builders/log-lines.ts'
 
 /** Collects what an app logs. */
-function logLines() {
-  const lines: string[] = []
-  return {
-    lines,
-    logger: { level: 'trace', stream: { write: (line: string) => lines.push(line) } }
-  }
-}
-
 test('app.register(supersession) alone works, with RS256 and every default', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())

@@ -1,11 +1,10 @@
-import type { FastifyReply } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { InvalidClaimsError, UnauthorisedError } from '../errors/session-errors.ts'
 import { webSocketErrorHandler } from '../errors/websocket/socket-errors.ts'
-import type { TokenTransport } from '../transport/types.ts'
-import type { Authority } from './authority.ts'
-import { claimSubject } from './claims/subject.ts'
-import { validateClaims } from './claims/validate-claims.ts'
-import type { SessionSockets } from './session-sockets.ts'
+import { encodeFrontToken } from '../tokens/front-token.ts'
+import { claimSubject, validateClaims } from './claims/validate-claims.ts'
+import type { SessionContext } from './context.ts'
+import { remintAccessToken } from './issue-tokens.ts'
 import type {
   AccessToken,
   AccessTokenPayload,
@@ -13,11 +12,9 @@ import type {
   ClaimValidator,
   ClosableSocket,
   DeviceSession,
-  IssuedTokens,
   JsonObject,
   Session,
-  Sessions,
-  TokenChange,
+  SessionTokens,
   TransferMethod
 } from './types.ts'
 
@@ -26,15 +23,11 @@ const UNAUTHORISED_CLOSE_CODE = 4401
 const MIN_CHECK_SECONDS = 0.001
 const MAX_CHECK_SECONDS = 86_400
 
-/** What sessions of one registration share. */
-export interface SessionContext {
-  readonly authority: Authority
-  readonly transport: TokenTransport
-  readonly globalClaimValidators: readonly ClaimValidator[]
-  readonly clock: () => number
-  readonly sockets: SessionSockets
-  /** `app.sessions`, the app's overrides included. */
-  readonly sessions: Sessions
+/** Who holds the tokens of a session. */
+export interface Client {
+  readonly method: TransferMethod
+  /** Its reply takes changes of the tokens; `null` where the app moves them by itself. */
+  readonly request: FastifyRequest | null
 }
 
 /** A session as a request has it. Made for each verified request, hence small. */
@@ -48,16 +41,9 @@ export class VerifiedSession implements Session {
   createdAt: number
   accessToken: string
   readonly #context: SessionContext
-  readonly #method: TransferMethod
-  readonly #reply: FastifyReply | null
+  readonly #client: Client
 
-  /** @param reply - Takes changes of the tokens; `null` where the app moves them by itself. */
-  constructor(
-    context: SessionContext,
-    token: AccessToken,
-    method: TransferMethod,
-    reply: FastifyReply | null
-  ) {
+  constructor(context: SessionContext, token: AccessToken, client: Client) {
     const { payload } = token
     this.userId = payload.sub
     this.recipeUserId = payload.rsub
@@ -68,8 +54,7 @@ export class VerifiedSession implements Session {
     this.createdAt = payload.iat * 1000
     this.accessToken = token.text
     this.#context = context
-    this.#method = method
-    this.#reply = reply
+    this.#client = client
   }
 
   async getData(): Promise<JsonObject> {
@@ -83,15 +68,18 @@ export class VerifiedSession implements Session {
   }
 
   async mergePayload(update: JsonObject): Promise<void> {
-    const { authority, sessions } = this.#context
+    const { clock, records, sessions } = this.#context
     refuseGone(await sessions.mergePayload(this.handle, update))
-    const token = await authority.regenerate({ text: this.accessToken, payload: this.payload })
+    const nowMs = clock.now()
     // Expired while the request ran: the refresh that follows brings the new claims.
-    if (token !== null) this.issue({ accessToken: token })
+    if (this.expiresAt <= nowMs) return
+    const record = await records.find(this.handle, nowMs)
+    if (record !== null)
+      this.renew(await remintAccessToken(this.#context, record, this.payload, nowMs))
   }
 
   async assertClaims(validators: readonly ClaimValidator[]): Promise<void> {
-    const nowMs = this.#context.clock()
+    const nowMs = this.#context.clock.now()
     const { failures, update } = await validateClaims(
       validators,
       claimSubject(this.payload),
@@ -107,7 +95,7 @@ export class VerifiedSession implements Session {
   }
 
   async setClaim<T>(claim: Claim<T>, value: T): Promise<void> {
-    await this.mergePayload(claim.toPayload(value, this.#context.clock()))
+    await this.mergePayload(claim.toPayload(value, this.#context.clock.now()))
   }
 
   async fetchClaim(claim: Claim<unknown>): Promise<void> {
@@ -138,7 +126,7 @@ export class VerifiedSession implements Session {
     if (!(everySeconds >= MIN_CHECK_SECONDS && everySeconds <= MAX_CHECK_SECONDS))
       throw new RangeError(`everySeconds must be from ${MIN_CHECK_SECONDS} to ${MAX_CHECK_SECONDS}`)
     const { sessions, sockets } = this.#context
-    const request = this.#reply?.request
+    const { request } = this.#client
     sockets.hold({
       handle: this.handle,
       socket,
@@ -146,7 +134,7 @@ export class VerifiedSession implements Session {
       isSessionAlive: async () => (await sessions.info(this.handle)) !== null,
       end: () => {
         const error = new UnauthorisedError()
-        if (request === undefined) socket.close(UNAUTHORISED_CLOSE_CODE, error.type)
+        if (request === null) socket.close(UNAUTHORISED_CLOSE_CODE, error.type)
         else webSocketErrorHandler(error, socket, request)
       },
       onFailure: (err) => request?.log.error({ err }, 'the session of a socket was not checked')
@@ -155,22 +143,39 @@ export class VerifiedSession implements Session {
 
   async revoke(): Promise<void> {
     await this.#context.sessions.revoke(this.handle)
-    this.#write({ clear: this.#method })
+    const { method, request } = this.#client
+    if (request !== null) this.#context.tokenReply.clear(request, method, this.handle)
   }
 
-  /** Takes over new tokens and hands them to the client. */
-  issue(tokens: IssuedTokens): void {
-    const { text, payload } = tokens.accessToken
+  /** Takes over a new access token and stages it for the reply. */
+  renew(token: AccessToken): void {
+    const { text, payload } = token
     this.payload = payload
     this.expiresAt = payload.exp * 1000
     this.createdAt = payload.iat * 1000
     this.accessToken = text
-    this.#write({ issue: tokens, method: this.#method })
+    const { method, request } = this.#client
+    if (request !== null) this.#context.tokenReply.renew(request, token, method)
   }
+}
 
-  #write(change: TokenChange): void {
-    const reply = this.#reply
-    if (reply !== null) this.#context.transport.write(reply.request, reply, change)
+/** New tokens, and their session, for an app that moves them by itself. */
+export function sessionTokens(
+  context: SessionContext,
+  accessToken: AccessToken,
+  refreshToken: string
+): SessionTokens {
+  const session = new VerifiedSession(context, accessToken, { method: 'header', request: null })
+  return { ...describeTokens(session), refreshToken }
+}
+
+/** The tokens of a session as it stands. */
+export function describeTokens(session: Session): SessionTokens {
+  return {
+    session,
+    accessToken: session.accessToken,
+    frontToken: encodeFrontToken(session.payload),
+    antiCsrfToken: session.payload.antiCsrfToken
   }
 }
 

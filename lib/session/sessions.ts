@@ -1,193 +1,133 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Awaitable } from '../stores/store.ts'
-import type { AccessTokens } from '../tokens/access-token.ts'
-import type { Authority } from './authority.ts'
-import { StoredClaims } from './claims/stored-claims.ts'
-import { Creation, type CreationSettings } from './creation.ts'
-import { discoveryOf } from './discovery.ts'
-import { describeTokens } from './issuing.ts'
-import { objectOrEmpty } from './new-session.ts'
-import { mergeClaims } from './payload.ts'
-import { Refreshing, type RefreshingSettings } from './refreshing.ts'
-import type { SessionContext } from './session.ts'
+import type { SessionOverrides } from '../options/options.ts'
+import { expectedWithoutRequest } from './anti-csrf.ts'
+import { mergeClaims } from './claims/custom-claims.ts'
+import * as storedClaims from './claims/stored-claims.ts'
+import type { SessionContext } from './context.ts'
+import { createSession, issueSession, objectOrEmpty } from './create.ts'
+import { refreshRequest, rotateToken } from './refresh.ts'
+import { revokeAllOf, revokeSessions } from './revoke.ts'
+import { describeTokens } from './session.ts'
 import type {
-  Claim,
-  ClaimResult,
   JsonObject,
-  NewSession,
   Session,
   SessionInformation,
   Sessions,
-  SessionTokens,
   VerifySessionOptions
 } from './types.ts'
-import { Verification } from './verification.ts'
+import { verifyRequest, verifyText } from './verify.ts'
 
 const NO_OPTIONS: VerifySessionOptions = Object.freeze({})
 /** As SuperTokens: a hundred years. */
 const JWT_VALIDITY_SECONDS = 3_153_600_000
 
-export interface SessionsSettings extends CreationSettings, RefreshingSettings {}
+/**
+ * Makes `app.sessions`: our functions, and the app's in place of those that it overrides.
+ *
+ * What stands above, `request.session`, hooks and routes, goes through the answer, so that an
+ * override holds everywhere.
+ */
+export function createSessions(
+  shared: Omit<SessionContext, 'sessions'>,
+  override: SessionOverrides['functions']
+): Sessions {
+  // The context knows the sessions, which know the context: one of the two has to come later.
+  const context = { ...shared, sessions: undefined as unknown as Sessions }
+  const ours = ownSessions(context)
+  context.sessions = override?.(ours) ?? ours
+  return context.sessions
+}
 
-/** `app.sessions`. Where HTTP meets sessions: an authority's results become tokens or errors. */
-export class AppSessions implements Sessions {
-  readonly #authority: Authority
-  readonly #settings: SessionsSettings
-  readonly #clock: () => number
-  readonly #creation: Creation
-  readonly #verification: Verification
-  readonly #refreshing: Refreshing
-  readonly #claims: StoredClaims
+/** Plain functions, so that an override can take them apart and spread them. */
+function ownSessions(context: SessionContext): Sessions {
+  const { settings, clock, records, keyRing } = context
+  const { issuer } = settings.appInfo
+  return {
+    create: (request, _reply, input) => createSession(context, request, input),
+    issue: (input) => issueSession(context, input),
+    // The overload says that only `sessionRequired: false` answers null.
+    get: ((request, _reply, options = NO_OPTIONS) =>
+      verifyRequest(context, request, options)) as Sessions['get'],
+    verify: (async (accessToken, antiCsrfToken, options = NO_OPTIONS) => {
+      const expected = expectedWithoutRequest(context, antiCsrfToken, options)
+      const session = await verifyText(context, accessToken, expected, options)
+      return session === null ? null : describeTokens(session as Session)
+    }) as Sessions['verify'],
+    refresh: (request) => refreshRequest(context, request),
+    rotate: (refreshToken, options = {}) => rotateToken(context, refreshToken, options),
 
-  constructor(context: SessionContext, accessTokens: AccessTokens, settings: SessionsSettings) {
-    this.#authority = context.authority
-    this.#settings = settings
-    this.#clock = context.clock
-    this.#creation = new Creation(context, settings)
-    this.#verification = new Verification(context, accessTokens)
-    this.#refreshing = new Refreshing(context, settings)
-    this.#claims = new StoredClaims(context)
+    revoke: async (handle) => (await revokeSessions(context, [handle])).length > 0,
+    revokeMany: (handles) => revokeSessions(context, handles),
+    revokeAll: (userId, options = {}) => revokeAllOf(context, userId, options.tenantId),
+    list: (userId, options = {}) => records.list(userId, options.tenantId),
+    devices: (userId, options = {}) => devicesOf(context, userId, options.tenantId),
+    info: (handle) => records.information(handle),
+
+    updateData: async (handle, data) => {
+      const sessionData = JSON.stringify(objectOrEmpty('sessionData', data))
+      return records.update(handle, (record) => ({ ...record, sessionData }))
+    },
+    mergePayload: (handle, update) =>
+      records.update(handle, (record) => {
+        const claims = mergeClaims(JSON.parse(record.payload) as JsonObject, update)
+        return { ...record, payload: JSON.stringify(claims) }
+      }),
+    fetchClaim: (handle, claim) => storedClaims.fetchClaim(context, handle, claim),
+    setClaim: (handle, claim, value) => storedClaims.setClaim(context, handle, claim, value),
+    getClaim: (handle, claim) => storedClaims.getClaim(context, handle, claim),
+    removeClaim: (handle, claim) => storedClaims.removeClaim(context, handle, claim),
+    validateClaims: (handle, validators) =>
+      storedClaims.validateStoredClaims(context, handle, validators),
+
+    createJWT: async (
+      payload = {},
+      { validitySeconds = JWT_VALIDITY_SECONDS, useStaticSigningKey = true } = {}
+    ) => {
+      const nowMs = clock.now()
+      const iat = Math.floor(nowMs / 1000)
+      const key = await keyRing.signingKey(useStaticSigningKey ? 'static' : 'dynamic', nowMs)
+      return key.signJwt({ iss: issuer, iat, exp: iat + validitySeconds, ...payload })
+    },
+    jwks: async () => {
+      const nowMs = clock.now()
+      // Adds the next key when it is due, so that it is published before it signs.
+      await keyRing.signingKey('dynamic', nowMs)
+      return keyRing.jwks(nowMs)
+    },
+    discovery: () => discoveryDocument(issuer)
   }
+}
 
-  create(request: FastifyRequest, reply: FastifyReply, input: NewSession): Promise<Session> {
-    return this.#creation.forRequest(request, reply, input)
-  }
+/** The one that was refreshed last in front. */
+async function devicesOf(
+  { records }: SessionContext,
+  userId: string,
+  tenantId: string | undefined
+): Promise<SessionInformation[]> {
+  const handles = await records.list(userId, tenantId)
+  const found = await Promise.all(handles.map((handle) => records.information(handle)))
+  return found
+    .filter((information) => information !== null)
+    .sort((a, b) => b.lastRefreshedAt - a.lastRefreshedAt)
+}
 
-  issue(input: NewSession & { readonly disableAntiCsrf?: boolean }): Promise<SessionTokens> {
-    return this.#creation.alone(input)
-  }
-
-  get(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    options: VerifySessionOptions & { readonly sessionRequired: false }
-  ): Awaitable<Session | null>
-  get(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    options?: VerifySessionOptions
-  ): Awaitable<Session>
-  get(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    options: VerifySessionOptions = NO_OPTIONS
-  ): Awaitable<Session | null> {
-    return this.#verification.ofRequest(request, reply, options)
-  }
-
-  async verify(
-    accessToken: string,
-    antiCsrfToken: string | undefined,
-    options: VerifySessionOptions & { readonly sessionRequired: false }
-  ): Promise<SessionTokens | null>
-  async verify(
-    accessToken: string,
-    antiCsrfToken?: string,
-    options?: VerifySessionOptions
-  ): Promise<SessionTokens>
-  async verify(
-    accessToken: string,
-    antiCsrfToken?: string,
-    options: VerifySessionOptions = NO_OPTIONS
-  ): Promise<SessionTokens | null> {
-    const isChecked = options.antiCsrfCheck ?? true
-    const { antiCsrf } = this.#settings
-    if (isChecked && antiCsrf === 'VIA_CUSTOM_HEADER')
-      throw new TypeError('Without a request there is no header: pass antiCsrfCheck: false')
-    const expected = isChecked && antiCsrf === 'VIA_TOKEN' ? antiCsrfToken : null
-    const session = await this.#verification.ofToken(accessToken, expected, options)
-    return session === null ? null : describeTokens(session)
-  }
-
-  refresh(request: FastifyRequest, reply: FastifyReply): Promise<Session> {
-    return this.#refreshing.forRequest(request, reply)
-  }
-
-  rotate(
-    refreshToken: string,
-    options: { readonly antiCsrfToken?: string; readonly disableAntiCsrf?: boolean } = {}
-  ): Promise<SessionTokens> {
-    return this.#refreshing.alone(refreshToken, options)
-  }
-
-  async revoke(handle: string): Promise<boolean> {
-    return (await this.#authority.revoke([handle])).length > 0
-  }
-
-  revokeMany(handles: readonly string[]): Promise<string[]> {
-    return this.#authority.revoke(handles)
-  }
-
-  async revokeAll(userId: string, options: { readonly tenantId?: string } = {}): Promise<string[]> {
-    return this.#authority.revoke(await this.list(userId, options))
-  }
-
-  list(userId: string, options: { readonly tenantId?: string } = {}): Promise<string[]> {
-    return this.#authority.list(userId, options.tenantId)
-  }
-
-  async devices(
-    userId: string,
-    options: { readonly tenantId?: string } = {}
-  ): Promise<SessionInformation[]> {
-    const handles = await this.list(userId, options)
-    const found = await Promise.all(handles.map((handle) => this.#authority.info(handle)))
-    return found
-      .filter((information) => information !== null)
-      .sort((a, b) => b.lastRefreshedAt - a.lastRefreshedAt)
-  }
-
-  info(handle: string): Promise<SessionInformation | null> {
-    return this.#authority.info(handle)
-  }
-
-  async updateData(handle: string, data: JsonObject): Promise<boolean> {
-    return this.#authority.updateData(handle, objectOrEmpty('sessionData', data))
-  }
-
-  mergePayload(handle: string, update: JsonObject): Promise<boolean> {
-    return this.#authority.updatePayload(handle, (claims) => mergeClaims(claims, update))
-  }
-
-  fetchClaim(handle: string, claim: Claim<unknown>): Promise<boolean> {
-    return this.#claims.fetch(handle, claim)
-  }
-
-  setClaim<T>(handle: string, claim: Claim<T>, value: T): Promise<boolean> {
-    return this.#claims.set(handle, claim, value)
-  }
-
-  getClaim<T>(handle: string, claim: Claim<T>): Promise<ClaimResult<T>> {
-    return this.#claims.get(handle, claim)
-  }
-
-  removeClaim(handle: string, claim: Claim<unknown>): Promise<boolean> {
-    return this.#claims.remove(handle, claim)
-  }
-
-  validateClaims(
-    ...[handle, override]: Parameters<Sessions['validateClaims']>
-  ): ReturnType<Sessions['validateClaims']> {
-    return this.#claims.validate(handle, override)
-  }
-
-  createJWT(
-    payload: JsonObject = {},
-    {
-      validitySeconds = JWT_VALIDITY_SECONDS,
-      useStaticSigningKey = true
-    }: { readonly validitySeconds?: number; readonly useStaticSigningKey?: boolean } = {}
-  ): Promise<string> {
-    const iat = Math.floor(this.#clock() / 1000)
-    const claims = { iss: this.#settings.issuer, iat, exp: iat + validitySeconds, ...payload }
-    return this.#authority.createJWT(claims, useStaticSigningKey ? 'static' : 'dynamic')
-  }
-
-  jwks(): ReturnType<Authority['keys']> {
-    return this.#authority.keys()
-  }
-
-  discovery(): ReturnType<Sessions['discovery']> {
-    return discoveryOf(this.#settings.issuer)
+/**
+ * The discovery document (OpenID Connect Discovery 1.0 section 3).
+ *
+ * Names the endpoints that SuperTokens' document names, since clients may check that they are there;
+ * only issuer and keys are served by this plugin.
+ */
+function discoveryDocument(issuer: string): ReturnType<Sessions['discovery']> {
+  return {
+    issuer,
+    jwks_uri: `${issuer}/jwt/jwks.json`,
+    authorization_endpoint: `${issuer}/oauth/auth`,
+    token_endpoint: `${issuer}/oauth/token`,
+    userinfo_endpoint: `${issuer}/oauth/userinfo`,
+    revocation_endpoint: `${issuer}/oauth/revoke`,
+    token_introspection_endpoint: `${issuer}/oauth/introspect`,
+    end_session_endpoint: `${issuer}/oauth/end_session`,
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: ['RS256'],
+    response_types_supported: ['code', 'id_token', 'id_token token']
   }
 }

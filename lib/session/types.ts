@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest, SessionClaims } from 'fastify'
+import type { Awaitable } from '../awaitable.ts'
 import type { PublicJwk } from '../keys/types.ts'
-import type { Awaitable } from '../stores/store.ts'
 
 /** An object as JSON can carry it. */
 export type JsonObject = { [key: string]: unknown }
@@ -44,12 +44,6 @@ export interface IssuedTokens {
   /** Absent where only the access token changed. `expiresAt` in milliseconds since the epoch. */
   readonly refreshToken?: { readonly text: string; readonly expiresAt: number } | undefined
 }
-
-/** What a reply does to the tokens of its client; the transport writes it. */
-export type TokenChange =
-  | { readonly issue: IssuedTokens; readonly method: TransferMethod }
-  | { readonly clear: TransferMethod | 'all' }
-  | { readonly clearOlder: readonly TokenType[] }
 
 export type TokenType = 'access' | 'refresh'
 
@@ -249,18 +243,19 @@ export interface Sessions {
   /**
    * Verifies the session of a request, as the hook of `app.verifySession()` does.
    *
+   * @param reply - `null` where `request.verifySession()` asks, which knows of none.
    * @returns The session, or `null` where there is none and `sessionRequired` is `false`.
    * @throws {@link UnauthorisedError}, {@link TryRefreshTokenError}, {@link InvalidClaimsError}
    * @throws {@link StoreUnavailableError} (503) The store was needed and failed.
    */
   get(
     request: FastifyRequest,
-    reply: FastifyReply,
+    reply: FastifyReply | null,
     options: VerifySessionOptions & { readonly sessionRequired: false }
   ): Awaitable<Session | null>
   get(
     request: FastifyRequest,
-    reply: FastifyReply,
+    reply: FastifyReply | null,
     options?: VerifySessionOptions
   ): Awaitable<Session>
 
@@ -286,12 +281,13 @@ export interface Sessions {
   /**
    * Exchanges the request's refresh token for new tokens and puts them on the reply.
    *
+   * @param reply - `null` where `request.verifySession()` asks, which knows of none.
    * @throws {@link UnauthorisedError} No refresh token, or none of a live session.
    * @throws {@link TokenTheftDetectedError} It was rotated away; the session is revoked by then.
    * @throws {@link ClearDuplicateSessionCookiesError} Cookies of an older domain were in the way.
    * @throws {@link StoreUnavailableError} (503) The store failed; the client keeps its tokens.
    */
-  refresh(request: FastifyRequest, reply: FastifyReply): Promise<Session>
+  refresh(request: FastifyRequest, reply: FastifyReply | null): Promise<Session>
 
   /**
    * Exchanges a refresh token that the app took from somewhere itself.

@@ -1,7 +1,7 @@
+import type { Awaitable } from '../awaitable.ts'
 import type { KeyKind, SigningAlgorithm } from '../keys/types.ts'
 
-/** A value, or a promise of it. What can answer at once does, and costs no promise. */
-export type Awaitable<T> = T | Promise<T>
+export type { Awaitable } from '../awaitable.ts'
 
 /**
  * Where the refresh tokens of a session stand. `H1` of a token is the SHA-256 of its text, in hex:

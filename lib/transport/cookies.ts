@@ -1,7 +1,6 @@
-import type { FastifyReply } from 'fastify'
+import { stringifySetCookie } from 'cookie'
 import type { CookieSettings } from '../options/cookies.ts'
 import type { TokenType } from '../session/types.ts'
-import type { ReceivedCookies } from './types.ts'
 
 const COOKIE_NAMES: Readonly<Record<TokenType, string>> = {
   access: 'sAccessToken',
@@ -24,6 +23,17 @@ const NO_COOKIES: ReceivedCookies = Object.freeze({
 })
 
 export type SameSite = 'strict' | 'lax' | 'none'
+
+/** What the session cookies of a request say. An empty cookie counts as missing. */
+export interface ReceivedCookies {
+  readonly accessToken: string | undefined
+  readonly refreshToken: string | undefined
+  /** How many cookies of that name came in: two, where `cookieDomain` was changed. */
+  readonly accessTokenCount: number
+  readonly refreshTokenCount: number
+  /** A cookie of the protocol's first generation, which only a refresh replaces. */
+  readonly hasIdRefreshToken: boolean
+}
 
 /**
  * Reads our own cookies out of a `Cookie` header (RFC 6265 section 4.2.1), and no others.
@@ -61,80 +71,73 @@ function valueBetween(header: string, start: number, end: number): string | unde
   return header.slice(start, end).trimEnd() || undefined
 }
 
-/** Sets and clears the session cookies, with their attributes (RFC 6265 section 4.1.2). */
-export class SessionCookies {
-  readonly #settings: CookieSettings
-
-  constructor(settings: CookieSettings) {
-    this.#settings = settings
-  }
-
-  set(
-    reply: FastifyReply,
-    type: TokenType,
-    cookie: { value: string; expiresAt: number; sameSite: SameSite }
-  ): void {
-    this.#write(reply, COOKIE_NAMES[type], this.#pathOf(type), cookie, this.#settings.domain)
-  }
-
-  clear(reply: FastifyReply, type: TokenType, sameSite: SameSite): void {
-    this.#write(
-      reply,
-      COOKIE_NAMES[type],
-      this.#pathOf(type),
-      gone(sameSite),
-      this.#settings.domain
-    )
-  }
-
-  /** Clears what an earlier `cookieDomain` left behind. */
-  clearOlder(reply: FastifyReply, type: TokenType, sameSite: SameSite): void {
-    const domain = this.#settings.olderDomain || undefined
-    this.#write(reply, COOKIE_NAMES[type], this.#pathOf(type), gone(sameSite), domain)
-  }
-
-  clearLegacy(reply: FastifyReply, sameSite: SameSite): void {
-    const { accessTokenPath, domain } = this.#settings
-    this.#write(reply, LEGACY_COOKIE_NAME, accessTokenPath, gone(sameSite), domain)
-  }
-
-  #pathOf(type: TokenType): string {
-    return type === 'access' ? this.#settings.accessTokenPath : this.#settings.refreshTokenPath
-  }
-
-  #write(
-    reply: FastifyReply,
-    name: string,
-    path: string,
-    { value, expiresAt, sameSite }: { value: string; expiresAt: number; sameSite: SameSite },
-    domain: string | undefined
-  ): void {
-    reply.setCookie(name, value, {
-      ...DROP_APP_DEFAULTS,
-      path,
-      sameSite,
-      httpOnly: true,
-      secure: this.#settings.secure,
-      expires: new Date(expiresAt),
-      ...(domain === undefined ? {} : { domain })
-    })
-  }
+/** The value and attributes of a session cookie that change from reply to reply. */
+interface TokenCookie {
+  readonly value: string
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number
+  readonly sameSite: SameSite
 }
 
-/** An app may have given `@fastify/cookie` defaults for its own cookies; these are not for ours. */
-const DROP_APP_DEFAULTS = {
-  signed: false,
-  partitioned: false,
-  domain: undefined,
-  maxAge: undefined,
-  priority: undefined
-} as object
+/** A `Set-Cookie` value for a token (RFC 6265 section 4.1.2). */
+export function tokenCookie(
+  settings: CookieSettings,
+  type: TokenType,
+  cookie: TokenCookie
+): string {
+  return serialize(settings, COOKIE_NAMES[type], pathOf(settings, type), cookie, settings.domain)
+}
+
+/** A `Set-Cookie` value that clears a token. */
+export function clearedCookie(
+  settings: CookieSettings,
+  type: TokenType,
+  sameSite: SameSite
+): string {
+  return tokenCookie(settings, type, { value: '', expiresAt: 0, sameSite })
+}
+
+/** A `Set-Cookie` value that clears what an earlier `cookieDomain` left behind. */
+export function clearedOlderCookie(
+  settings: CookieSettings,
+  type: TokenType,
+  sameSite: SameSite
+): string {
+  const gone = { value: '', expiresAt: 0, sameSite }
+  const domain = settings.olderDomain || undefined
+  return serialize(settings, COOKIE_NAMES[type], pathOf(settings, type), gone, domain)
+}
+
+/** A `Set-Cookie` value that clears the cookie of the protocol's first generation. */
+export function clearedLegacyCookie(settings: CookieSettings, sameSite: SameSite): string {
+  const gone = { value: '', expiresAt: 0, sameSite }
+  return serialize(settings, LEGACY_COOKIE_NAME, settings.accessTokenPath, gone, settings.domain)
+}
 
 /** When the cookie of an access token ends. */
 export function accessCookieExpiry(nowMs: number): number {
   return nowMs + ACCESS_COOKIE_LIFETIME_MS
 }
 
-function gone(sameSite: SameSite): { value: string; expiresAt: number; sameSite: SameSite } {
-  return { value: '', expiresAt: 0, sameSite }
+function pathOf(settings: CookieSettings, type: TokenType): string {
+  return type === 'access' ? settings.accessTokenPath : settings.refreshTokenPath
+}
+
+function serialize(
+  { secure }: CookieSettings,
+  name: string,
+  path: string,
+  { value, expiresAt, sameSite }: TokenCookie,
+  domain: string | undefined
+): string {
+  return stringifySetCookie({
+    name,
+    value,
+    path,
+    expires: new Date(expiresAt),
+    httpOnly: true,
+    secure,
+    sameSite,
+    ...(domain !== undefined && { domain })
+  })
 }

@@ -1,7 +1,7 @@
 import { type Test, test } from 'tap'
 import { memoryStore, type SessionStore, StoreUnavailableError } from '../../lib/index.ts'
-import { GuardedStore } from '../../lib/session/guarded-store.ts'
-import { sweep } from '../../lib/session/sweeper.ts'
+import { deleteExpired } from '../../lib/session/cleanup.ts'
+import { GuardedStore } from '../../lib/stores/guarded-store.ts'
 import { buildApp, START_MS } from '../builders/app.ts'
 import { Client, type Response } from '../builders/client.ts'
 
@@ -86,7 +86,7 @@ test('expired sessions that cannot be deleted are a failure of the store, too', 
   const { store, state } = breakableStore()
   const guarded = new GuardedStore(store)
   state.failure = 'rejects'
-  await t.rejects(sweep(guarded, START_MS), StoreUnavailableError)
+  await t.rejects(deleteExpired(guarded, START_MS), StoreUnavailableError)
 })
 
 test('an access token of another process is verified, though its key was added since', async (t) => {

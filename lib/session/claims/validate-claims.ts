@@ -1,13 +1,18 @@
+import { type Awaitable, isPromise } from '../../awaitable.ts'
 import type { ClaimValidationError } from '../../errors/session-errors.ts'
-import type { Awaitable } from '../../stores/store.ts'
-import { isPromise } from '../awaitable.ts'
 import type {
+  AccessTokenPayload,
   ClaimContext,
   ClaimSubject,
   ClaimValidation,
   ClaimValidator,
   JsonObject
 } from '../types.ts'
+
+/** Who an access token belongs to, as claims ask for it. */
+export function claimSubject({ sub, rsub, tId }: AccessTokenPayload): ClaimSubject {
+  return { userId: sub, recipeUserId: rsub, tenantId: tId }
+}
 
 /** What validators found. */
 export interface ClaimsResult {

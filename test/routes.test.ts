@@ -1,6 +1,39 @@
+import { createLocalJWKSet, jwtVerify } from 'jose'
 import { test } from 'tap'
-import { buildApp } from '../builders/app.ts'
-import { Client } from '../builders/client.ts'
+import { memoryStore } from '../lib/index.ts'
+import { buildApp } from './builders/app.ts'
+import { Client } from './builders/client.ts'
+
+for (const routerOptions of [{}, { ignoreTrailingSlash: true }, { caseSensitive: false }]) {
+  test(`the routes take a tenant and a slash behind, with ${JSON.stringify(routerOptions)}`, async (t) => {
+    const { app } = await buildApp(t, {}, { routerOptions })
+    for (const base of ['/auth', '/auth/tenant-1']) {
+      for (const end of ['', '/', '?x=1', '/?x=1']) {
+        const client = new Client(app, 'header')
+        await client.login()
+        const headers = { authorization: `Bearer ${client.refreshToken}` }
+        const url = `${base}/session/refresh${end}`
+        t.equal((await app.inject({ method: 'POST', url, headers })).statusCode, 200, url)
+        const signOut = await client.post(`${base}/signout${end}`)
+        t.same(signOut.json(), { status: 'OK' }, base + end)
+        for (const path of ['/jwt/jwks.json', '/.well-known/openid-configuration'])
+          t.equal((await app.inject(base + path + end)).statusCode, 200, base + path + end)
+      }
+    }
+  })
+}
+
+test('what is no tenant’s id is another path', async (t) => {
+  const { app } = await buildApp(t)
+  for (const path of ['/auth/t_1/signout', '/auth/a/b/signout', '/auth//signout', '/signout'])
+    t.equal((await app.inject({ method: 'POST', url: path })).statusCode, 404, path)
+})
+
+test('a route of the app next to the plugin’s is left alone', async (t) => {
+  const { app } = await buildApp(t)
+  app.post('/auth/signup', async () => ({ own: true }))
+  t.same((await app.inject({ method: 'POST', url: '/auth/signup' })).json(), { own: true })
+})
 
 test('refresh and sign-out take no body, and do not mind one', async (t) => {
   for (const headers of [
@@ -33,7 +66,6 @@ test('refresh and sign-out take no body, and do not mind one', async (t) => {
 })
 
 test('the first visit of a browser is answered without asking the store', async (t) => {
-  const { memoryStore } = await import('../../lib/index.ts')
   let calls = 0
   const store = memoryStore()
   const counted = Object.assign(Object.create(store), {
@@ -84,4 +116,36 @@ test('the routes stand under the base path of the app', async (t) => {
   t.equal(cookies[1]?.path, '/gateway/api/session/session/refresh', 'as the browser sees it')
   t.equal((await client.refresh()).statusCode, 200)
   t.equal((await app.inject({ method: 'POST', url: '/auth/session/refresh' })).statusCode, 404)
+})
+
+const appInfo = { apiDomain: 'https://api.example.com' }
+
+for (const signingAlgorithm of ['RS256', 'ES256', 'EdDSA'] as const) {
+  test(`another service verifies ${signingAlgorithm} access tokens with the JWKS`, async (t) => {
+    const { app, clock } = await buildApp(t, { signingAlgorithm, appInfo })
+    const { accessToken } = await app.sessions.issue({ userId: 'ada' })
+    const reply = await app.inject('/auth/jwt/jwks.json')
+    t.equal(reply.headers['access-control-allow-origin'], '*')
+    t.equal(reply.headers['cache-control'], `max-age=${7 * 86_400 - 60}, must-revalidate`)
+    const { payload, protectedHeader } = await jwtVerify(
+      accessToken,
+      createLocalJWKSet(reply.json()),
+      { issuer: 'https://api.example.com/auth', currentDate: new Date(clock.nowMs) }
+    )
+    t.equal(payload.sub, 'ada')
+    t.equal(protectedHeader.alg, signingAlgorithm)
+  })
+}
+
+test('the discovery document names issuer and keys', async (t) => {
+  const { app } = await buildApp(t, { appInfo })
+  const reply = await app.inject('/auth/.well-known/openid-configuration')
+  t.equal(reply.headers['access-control-allow-origin'], '*')
+  t.match(reply.json(), {
+    issuer: 'https://api.example.com/auth',
+    jwks_uri: 'https://api.example.com/auth/jwt/jwks.json',
+    token_endpoint: 'https://api.example.com/auth/oauth/token',
+    subject_types_supported: ['public']
+  })
+  t.same(reply.json(), app.sessions.discovery())
 })

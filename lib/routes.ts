@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
-import type { SessionApis } from '../options/options.ts'
+import type { SessionApis } from './options/options.ts'
+import type { Sessions } from './session/types.ts'
 
 const ROUTES: readonly [api: keyof SessionApis, method: 'GET' | 'POST', path: string][] = [
   ['refreshPOST', 'POST', '/session/refresh'],
@@ -9,6 +10,8 @@ const ROUTES: readonly [api: keyof SessionApis, method: 'GET' | 'POST', path: st
 ]
 /** SDKs of multi-tenant apps put the tenant's id here. It decides nothing: tokens say their own. */
 const TENANT = '/:tenantId(^[a-zA-Z0-9-]+$)'
+/** Signing out asks for no claims: a claim that fails must not keep anybody in. */
+const NO_VALIDATORS = () => []
 
 /** Declares the plugin's routes in a scope of their own, but for those that are switched off. */
 export async function registerRoutes(scope: FastifyInstance, apis: SessionApis): Promise<void> {
@@ -21,6 +24,36 @@ export async function registerRoutes(scope: FastifyInstance, apis: SessionApis):
     for (const prefix of [path, TENANT + path]) {
       // As a prefix, so that Fastify takes it with and without a slash behind, by the app's rules.
       await scope.register(async (route) => route.route({ method, url: '/', handler }), { prefix })
+    }
+  }
+}
+
+/** The handlers of the plugin's routes. Thin: all is decided in `app.sessions`. */
+export function sessionApis(sessions: Sessions): SessionApis {
+  return {
+    async refreshPOST(request, reply) {
+      await sessions.refresh(request, reply)
+      return {}
+    },
+
+    async signOutPOST(request, reply) {
+      const session = await sessions.get(request, reply, {
+        overrideGlobalClaimValidators: NO_VALIDATORS
+      })
+      await session.revoke()
+      return { status: 'OK' }
+    },
+
+    async jwksGET(_request, reply) {
+      const { keys, maxAgeSeconds } = await sessions.jwks()
+      reply.header('access-control-allow-origin', '*')
+      reply.header('cache-control', `max-age=${maxAgeSeconds}, must-revalidate`)
+      return { keys }
+    },
+
+    async discoveryGET(_request, reply) {
+      reply.header('access-control-allow-origin', '*')
+      return sessions.discovery()
     }
   }
 }

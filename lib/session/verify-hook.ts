@@ -1,9 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type Awaitable, isPromise } from '../awaitable.ts'
 import { markSessionHook } from '../errors/openapi/session-hook.ts'
 import { asError } from '../errors/thrown-value-error.ts'
 import { type Check, checkNames, functionOf, oneOf } from '../options/check.ts'
-import type { Awaitable } from '../stores/store.ts'
-import { isPromise } from './awaitable.ts'
 import type { Session, Sessions, VerifySessionHook, VerifySessionOptions } from './types.ts'
 
 const checks: Readonly<Record<keyof VerifySessionOptions, Check<unknown>>> = {
@@ -70,15 +69,14 @@ export function verifySessionHook(
 }
 
 /** Verifies by hand: what `request.verifySession()` does. */
-export async function verifySessionOf(
+export async function verifySessionByHand(
   sessions: Sessions,
   settings: VerifySessionSettings,
   request: FastifyRequest,
-  reply: FastifyReply,
   options: VerifySessionOptions
 ): Promise<Session | null> {
   checkOptions(options)
-  const session = await sessionOf(sessions, settings, request, reply, options)
+  const session = await sessionOf(sessions, settings, request, null, options)
   setProperty(request, settings.property, session)
   return session
 }
@@ -87,7 +85,7 @@ function sessionOf(
   sessions: Sessions,
   { refreshPath }: VerifySessionSettings,
   request: FastifyRequest,
-  reply: FastifyReply,
+  reply: FastifyReply | null,
   options: VerifySessionOptions
 ): Awaitable<Session | null> {
   // Where an app switched our refresh route off, to have one of its own with this hook.

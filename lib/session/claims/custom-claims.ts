@@ -1,5 +1,5 @@
-import { customClaimsOf, isProtectedClaim } from '../tokens/access-token.ts'
-import type { JsonObject } from './types.ts'
+import { customClaimsOf, isProtectedClaim } from '../../tokens/access-token.ts'
+import type { JsonObject } from '../types.ts'
 
 /** With the claims of the protocol and a signature, a token of this much still fits a header. */
 const MAX_CLAIMS_BYTES = 4096

@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import { memoryStore, type SessionRecord } from '../../lib/index.ts'
-import { startSweeper, sweep } from '../../lib/session/sweeper.ts'
+import { deleteExpired, startCleanup } from '../../lib/session/cleanup.ts'
 import { START_MS } from '../builders/app.ts'
 
 function record(index: number, expiresAt: number): SessionRecord {
@@ -18,68 +18,68 @@ function record(index: number, expiresAt: number): SessionRecord {
   }
 }
 
-test('a sweep deletes all that expired, and nothing else', async (t) => {
+test('a deleteExpired deletes all that expired, and nothing else', async (t) => {
   const store = memoryStore()
   for (let i = 0; i < 2500; i++) await store.insert(record(i, START_MS + i))
-  t.equal(await sweep(store, START_MS + 2200), 2201)
+  t.equal(await deleteExpired(store, START_MS + 2200), 2201)
   t.equal((await store.listByUser('ada', START_MS)).length, 299)
-  t.equal(await sweep(store, START_MS + 2200), 0)
+  t.equal(await deleteExpired(store, START_MS + 2200), 0)
 })
 
-test('other work has its turn between the batches of a sweep', async (t) => {
+test('other work has its turn between the batches of a deleteExpired', async (t) => {
   const store = memoryStore()
   for (let i = 0; i < 2500; i++) await store.insert(record(i, START_MS))
   let left = 0
   setImmediate(async () => {
     for (let i = 0; i < 2500; i++) if ((await store.get(`handle-${i}`)) !== null) left++
   })
-  t.equal(await sweep(store, START_MS), 2500)
+  t.equal(await deleteExpired(store, START_MS), 2500)
   t.equal(left, 1500)
 })
 
-test('the sweeper goes on after a failure, and stops when it is told to', async (t) => {
+test('the deleteExpireder goes on after a failure, and stops when it is told to', async (t) => {
   const errors: unknown[] = []
-  let sweeps = 0
+  let deleteExpireds = 0
   const store = memoryStore()
   const swept = new Promise<void>((resolve) => {
     store.deleteExpired = (nowMs) => {
       t.equal(nowMs, START_MS)
-      if (++sweeps === 1) throw new Error('broken')
+      if (++deleteExpireds === 1) throw new Error('broken')
       resolve()
       return 0
     }
   })
-  const stop = startSweeper(store, {
+  const stop = startCleanup(store, {
     clock: { now: () => START_MS, sync() {} },
     log: { error: (line: unknown) => errors.push(line) },
     intervalMs: 1
   })
-  // The sweeper keeps no process alive, so something else has to.
+  // The deleteExpireder keeps no process alive, so something else has to.
   const alive = setInterval(() => {}, 1000)
   await swept
   clearInterval(alive)
   stop()
-  const before = sweeps
+  const before = deleteExpireds
   for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 1))
-  t.equal(sweeps, before)
+  t.equal(deleteExpireds, before)
   t.match(errors, [{ err: { message: 'broken' } }])
 })
 
-test('an hour passes between two sweeps, and the sweeper keeps no process alive', (t) => {
+test('an hour passes between two deleteExpireds, and the deleteExpireder keeps no process alive', (t) => {
   t.intercept(globalThis, 'setInterval', {
-    value: (_sweep: () => void, intervalMs: number) => {
+    value: (_deleteExpired: () => void, intervalMs: number) => {
       t.equal(intervalMs, 3_600_000)
       return setTimeout(() => {}, 0).unref()
     }
   })
-  startSweeper(memoryStore(), {
+  startCleanup(memoryStore(), {
     clock: { now: Date.now, sync() {} },
     log: { error: () => t.fail('nothing was swept') }
   })()
   t.end()
 })
 
-test('a sweeper asks what time it is before it deletes anything', async (t) => {
+test('a deleteExpireder asks what time it is before it deletes anything', async (t) => {
   const store = memoryStore()
   const swept = new Promise<number>((resolve) => {
     store.deleteExpired = (nowMs) => {
@@ -94,7 +94,7 @@ test('a sweeper asks what time it is before it deletes anything', async (t) => {
       nowMs = START_MS
     }
   }
-  const stop = startSweeper(store, {
+  const stop = startCleanup(store, {
     clock,
     log: { error: () => t.fail('nothing failed') },
     intervalMs: 1

@@ -1,6 +1,6 @@
+import { type Awaitable, isPromise } from '../awaitable.ts'
 import { StoreUnavailableError } from '../errors/store-unavailable-error.ts'
-import type { Awaitable, SessionRecord, SessionStore, StoredKey } from '../stores/store.ts'
-import { isPromise } from './awaitable.ts'
+import type { SessionRecord, SessionStore, StoredKey } from './store.ts'
 
 /** Longer than a store takes that works; by then a client rather tries again. */
 const DEADLINE_MS = 10_000

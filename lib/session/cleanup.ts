@@ -7,27 +7,27 @@ import type { Clock } from './clock.ts'
 const BATCH = 1000
 
 /** Deletes what has expired, batch by batch. @returns How much. */
-export async function sweep(store: SessionStore, nowMs: number): Promise<number> {
+export async function deleteExpired(store: SessionStore, nowMs: number): Promise<number> {
   const deleted = await store.deleteExpired(nowMs, BATCH)
   if (deleted < BATCH) return deleted
   await othersTurn()
-  return deleted + (await sweep(store, nowMs))
+  return deleted + (await deleteExpired(store, nowMs))
 }
 
-export interface SweeperSettings {
+export interface CleanupSettings {
   readonly clock: Clock
   readonly log: Pick<FastifyBaseLogger, 'error'>
   /** @defaultValue an hour: expired sessions are refused anyway, this is housekeeping. */
   readonly intervalMs?: number
 }
 
-/** Sweeps now and then until it is told to stop, and keeps no process alive. @returns Stops it. */
-export function startSweeper(
+/** Deletes what has expired, now and then until it is told to stop, and keeps no process alive. @returns Stops it. */
+export function startCleanup(
   store: SessionStore,
-  { clock, log, intervalMs = 3_600_000 }: SweeperSettings
+  { clock, log, intervalMs = 3_600_000 }: CleanupSettings
 ): () => void {
   const timer = setInterval(() => {
-    sweepByClock(store, clock).catch((error: unknown) => {
+    deleteByClock(store, clock).catch((error: unknown) => {
       // The next one tries again.
       log.error({ err: error }, 'expired sessions could not be deleted')
     })
@@ -37,7 +37,7 @@ export function startSweeper(
 }
 
 /** A clock that was set forward would take live sessions for expired ones. */
-async function sweepByClock(store: SessionStore, clock: Clock): Promise<void> {
+async function deleteByClock(store: SessionStore, clock: Clock): Promise<void> {
   await clock.sync()
-  await sweep(store, clock.now())
+  await deleteExpired(store, clock.now())
 }

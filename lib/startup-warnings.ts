@@ -8,7 +8,7 @@ import { getAllCORSHeaders } from './transport/token-headers.ts'
 type Diagnosis = string | undefined
 
 /** The classic misconfigurations, told at start and not found out by users. */
-export function examineSettings(app: FastifyInstance, settings: Settings): void {
+export function warnOfSettings(app: FastifyInstance, settings: Settings): void {
   for (const diagnose of [
     memoryInProduction,
     foreignDomain,
@@ -25,7 +25,7 @@ export function examineSettings(app: FastifyInstance, settings: Settings): void 
  * Routes that are there already keep Fastify's error handler, unless the errors plugin was before
  * them. Call it before that is installed.
  */
-export function examineOrder(app: FastifyInstance): void {
+export function warnOfOrder(app: FastifyInstance): void {
   // Only the outermost scope is asked: within another, what is printed may belong to its siblings.
   const isOutermost = Object.getPrototypeOf(app) === Object.prototype
   if (!isOutermost || app.hasDecorator('setExceptionHandler')) return
@@ -41,7 +41,7 @@ export function examineOrder(app: FastifyInstance): void {
  * Asks the app itself, once it listens, whether the website may call it: one preflight request of
  * the front end. Nothing waits for the answer, and no start fails by it.
  */
-export function examineCors(app: FastifyInstance, { appInfo }: Settings): void {
+export function warnOfCors(app: FastifyInstance, { appInfo }: Settings): void {
   const { apiDomain, websiteOrigin } = appInfo
   // An origin that is chosen per request has no website to ask for.
   if (typeof websiteOrigin !== 'string' || websiteOrigin === apiDomain) return

@@ -1,0 +1,87 @@
+import type { FastifyRequest } from 'fastify'
+import { TryRefreshTokenError, UnauthorisedError } from '../errors/session-errors.ts'
+import { isEqualSecret } from '../keys/secrets.ts'
+import type { AntiCsrfMode } from '../options/options.ts'
+import type { RefreshToken } from '../tokens/refresh-token.ts'
+import { ANTI_CSRF, readHeader } from '../transport/token-headers.ts'
+import type { SessionContext } from './context.ts'
+import type { AccessToken, TransferMethod, VerifySessionOptions } from './types.ts'
+
+/**
+ * All anti-CSRF checks. They concern tokens from cookies alone: a browser sends only those with
+ * requests that the page did not make.
+ */
+
+type Context = Pick<SessionContext, 'settings' | 'sameSite'>
+
+/** What a request with cookies has to prove: as the app says, else by the `SameSite` of its cookies. */
+function modeOf({ settings, sameSite }: Context, request: FastifyRequest): AntiCsrfMode {
+  return settings.antiCsrf ?? (sameSite(request) === 'none' ? 'VIA_CUSTOM_HEADER' : 'NONE')
+}
+
+/** Any value will do: what counts is that other origins cannot send the header. */
+function hasCustomHeader(request: FastifyRequest): boolean {
+  return request.headers['rid'] !== undefined
+}
+
+/** Whether the tokens of a new or refreshed session carry an anti-CSRF token. */
+export function withAntiCsrfToken({ settings }: Context, method: TransferMethod): boolean {
+  return method === 'cookie' && settings.antiCsrf === 'VIA_TOKEN'
+}
+
+/**
+ * Checks a request whose access token came in a cookie.
+ *
+ * @returns The `anti-csrf` value that the access token has to match; `null` where it need not.
+ * @throws {@link TryRefreshTokenError} The custom header is missing.
+ */
+export function checkCookieRequest(
+  context: Context,
+  request: FastifyRequest,
+  { antiCsrfCheck }: VerifySessionOptions
+): string | undefined | null {
+  // RFC 9110 section 9.2.1: GET and HEAD are safe.
+  if (!(antiCsrfCheck ?? (request.method !== 'GET' && request.method !== 'HEAD'))) return null
+  const mode = modeOf(context, request)
+  if (mode === 'VIA_CUSTOM_HEADER' && !hasCustomHeader(request)) throw new TryRefreshTokenError()
+  return mode === 'VIA_TOKEN' ? readHeader(request, ANTI_CSRF) : null
+}
+
+/**
+ * The `anti-csrf` value that an access token has to match which the app hands in itself.
+ *
+ * @returns `null` where it need not.
+ * @throws TypeError `antiCsrf` is `VIA_CUSTOM_HEADER`, which only a request can satisfy.
+ */
+export function expectedWithoutRequest(
+  { settings: { antiCsrf } }: Context,
+  antiCsrfToken: string | undefined,
+  { antiCsrfCheck = true }: VerifySessionOptions
+): string | undefined | null {
+  if (antiCsrfCheck && antiCsrf === 'VIA_CUSTOM_HEADER')
+    throw new TypeError('Without a request there is no header: pass antiCsrfCheck: false')
+  return antiCsrfCheck && antiCsrf === 'VIA_TOKEN' ? antiCsrfToken : null
+}
+
+/** @throws {@link TryRefreshTokenError} The value is not the access token's. */
+export function checkAccessToken({ payload }: AccessToken, value: string | undefined | null): void {
+  if (value === null) return
+  if (payload.antiCsrfToken === null || !isEqualSecret(payload.antiCsrfToken, value))
+    throw new TryRefreshTokenError()
+}
+
+/** @throws {@link UnauthorisedError} A refresh token came in a cookie and the custom header did not. */
+export function checkCookieRefresh(context: Context, request: FastifyRequest): void {
+  if (modeOf(context, request) === 'VIA_CUSTOM_HEADER' && !hasCustomHeader(request))
+    throw new UnauthorisedError('the rid header is missing')
+}
+
+/**
+ * A token that was issued without an anti-CSRF token passes once; its child carries one.
+ *
+ * @throws {@link UnauthorisedError} The value is not the refresh token's.
+ */
+export function checkRefreshToken(presented: RefreshToken, value: string | undefined): void {
+  if (presented.antiCsrfToken !== null && !isEqualSecret(presented.antiCsrfToken, value))
+    throw new UnauthorisedError('the anti-CSRF token does not fit the refresh token')
+}

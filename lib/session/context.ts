@@ -1,0 +1,27 @@
+import type { KeyRing } from '../keys/key-ring.ts'
+import type { Settings } from '../options/resolve.ts'
+import type { SessionStore } from '../stores/store.ts'
+import type { AccessTokens } from '../tokens/access-token.ts'
+import type { RefreshTokens } from '../tokens/refresh-token.ts'
+import type { SameSiteRule } from '../transport/same-site.ts'
+import type { TokenReply } from '../transport/token-reply.ts'
+import type { Clock } from './clock.ts'
+import type { SessionRecords } from './records.ts'
+import type { SessionSockets } from './sockets.ts'
+import type { Sessions } from './types.ts'
+
+/** What the flows of one registration share. */
+export interface SessionContext {
+  readonly settings: Settings
+  readonly clock: Clock
+  readonly store: SessionStore
+  readonly records: SessionRecords
+  readonly keyRing: KeyRing
+  readonly accessTokens: AccessTokens
+  readonly refreshTokens: RefreshTokens
+  readonly sameSite: SameSiteRule
+  readonly tokenReply: TokenReply
+  readonly sockets: SessionSockets
+  /** `app.sessions`, the app's overrides included. */
+  readonly sessions: Sessions
+}

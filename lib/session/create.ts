@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import type { SessionRecord } from '../stores/store.ts'
+import { parseCookies } from '../transport/cookies.ts'
+import { readBearerToken } from '../transport/token-headers.ts'
+import { methodForNewSession, otherMethod } from '../transport/transfer-method.ts'
+import { withAntiCsrfToken } from './anti-csrf.ts'
+import { mergeClaims, newClaims } from './claims/custom-claims.ts'
+import type { SessionContext } from './context.ts'
+import { endOfSession, issueTokens, type TokenPair } from './issue-tokens.ts'
+import { handleIn } from './records.ts'
+import { startRotation } from './rotation.ts'
+import { sessionTokens, VerifiedSession } from './session.ts'
+import type {
+  JsonObject,
+  NewSession,
+  Session,
+  SessionDevice,
+  SessionTokens,
+  TransferMethod
+} from './types.ts'
+
+/** Longer ones are cut: they come from the client, and are kept with every session. */
+const MAX_USER_AGENT_LENGTH = 512
+/** Twice in each token, in JSON: with the largest claims it is still one that is accepted. */
+const MAX_USER_ID_BYTES = 512
+/** As in SuperTokens' core. The tenant is a part of every token. */
+const MAX_TENANT_ID_LENGTH = 64
+
+/** Creates a session and stages its tokens for the reply. */
+export async function createSession(
+  context: SessionContext,
+  request: FastifyRequest,
+  input: NewSession
+): Promise<Session> {
+  const method = methodForNewSession(context, request)
+  const withAntiCsrf = withAntiCsrfToken(context, method)
+  const tokens = await newSession(context, input, withAntiCsrf, deviceOf(context, request))
+  const other = otherMethod(method)
+  // Of two sessions in one client, the one that was not just made would win somewhere.
+  if (hasAccessToken(request, other)) context.tokenReply.clear(request, other)
+  context.tokenReply.issue(request, tokens, method)
+  return new VerifiedSession(context, tokens.accessToken, { method, request })
+}
+
+/** Creates a session without a request. */
+export async function issueSession(
+  context: SessionContext,
+  input: NewSession & { readonly disableAntiCsrf?: boolean }
+): Promise<SessionTokens> {
+  const { antiCsrf } = context.settings
+  const withAntiCsrf = antiCsrf === 'VIA_TOKEN' && input.disableAntiCsrf !== true
+  const { accessToken, refreshToken } = await newSession(context, input, withAntiCsrf, {})
+  return sessionTokens(context, accessToken, refreshToken.text)
+}
+
+async function newSession(
+  context: SessionContext,
+  input: NewSession,
+  withAntiCsrf: boolean,
+  device: SessionDevice
+): Promise<TokenPair> {
+  const { clock, settings, refreshTokens, store } = context
+  const { userId, tenantId, accessTokenPayload, sessionData } = checkNewSession(input)
+  const payload = await claimsOf(context, { userId, tenantId }, accessTokenPayload)
+  await clock.sync()
+  const nowMs = clock.now()
+  const handle = handleIn(tenantId, randomUUID())
+  const refreshToken = refreshTokens.issueFirst(handle, { withAntiCsrf })
+  const record: SessionRecord = {
+    handle,
+    userId,
+    createdAt: nowMs,
+    expiresAt: endOfSession(settings, nowMs, nowMs),
+    sessionData: JSON.stringify(sessionData),
+    payload: JSON.stringify(payload),
+    device: JSON.stringify(device),
+    keyKind: settings.keyKind,
+    rotation: startRotation(refreshToken.hash),
+    revision: 0
+  }
+  // Issued first: where no key can sign, nothing is left behind in the store.
+  const tokens = await issueTokens(context, record, refreshToken, nowMs)
+  await store.insert(record)
+  await endSurplus(context, userId, handle)
+  return tokens
+}
+
+/** What a new access token carries: the app's claims, those that are fetched, and the issuer's. */
+async function claimsOf(
+  { settings, clock }: SessionContext,
+  { userId, tenantId }: { userId: string; tenantId: string },
+  custom: JsonObject
+): Promise<JsonObject> {
+  const subject = { userId, recipeUserId: userId, tenantId }
+  let payload = newClaims(custom, settings.appInfo.issuer)
+  for (const claim of settings.claims) {
+    const value = await claim.fetchValue(subject, payload)
+    if (value !== undefined) payload = mergeClaims(payload, claim.toPayload(value, clock.now()))
+  }
+  return payload
+}
+
+/**
+ * Those that would end first go first. Only those before the one that was just made, so that
+ * logins of the same moment leave the last of them.
+ */
+async function endSurplus(
+  { settings: { maxSessionsPerUser }, sessions }: SessionContext,
+  userId: string,
+  newest: string
+): Promise<void> {
+  if (maxSessionsPerUser === Number.POSITIVE_INFINITY) return
+  const handles = await sessions.list(userId)
+  const surplus = handles.slice(0, Math.max(0, handles.indexOf(newest) + 1 - maxSessionsPerUser))
+  if (surplus.length > 0) await sessions.revokeMany(surplus)
+}
+
+function deviceOf({ settings }: SessionContext, request: FastifyRequest): SessionDevice {
+  const userAgent = request.headers['user-agent']?.slice(0, MAX_USER_AGENT_LENGTH)
+  return {
+    ...(userAgent !== undefined && { userAgent }),
+    ...(settings.recordAddress && { address: request.ip })
+  }
+}
+
+function hasAccessToken(request: FastifyRequest, method: TransferMethod): boolean {
+  return method === 'header'
+    ? readBearerToken(request) !== undefined
+    : parseCookies(request.headers.cookie).accessTokenCount > 0
+}
+
+/**
+ * Checks what the app wants a session to start with, and fills in the defaults.
+ *
+ * @throws TypeError Names the field and what it has to be.
+ */
+function checkNewSession(input: NewSession): Required<NewSession> {
+  const { userId, tenantId = 'public' } = input
+  if (typeof userId !== 'string' || userId === '' || bytesInJson(userId) > MAX_USER_ID_BYTES)
+    throw new TypeError(`userId must be a string of 1 to ${MAX_USER_ID_BYTES} bytes in JSON`)
+  // The tenant stands in the handle behind an underscore, which it therefore has none of.
+  if (
+    typeof tenantId !== 'string' ||
+    !/^[A-Za-z0-9-]+$/.test(tenantId) ||
+    tenantId.length > MAX_TENANT_ID_LENGTH
+  )
+    throw new TypeError(
+      `tenantId must be a string of 1 to ${MAX_TENANT_ID_LENGTH} letters, digits and hyphens`
+    )
+  return {
+    userId,
+    tenantId,
+    accessTokenPayload: objectOrEmpty('accessTokenPayload', input.accessTokenPayload),
+    sessionData: objectOrEmpty('sessionData', input.sessionData)
+  }
+}
+
+/** @throws TypeError It is something else than an object. */
+export function objectOrEmpty(name: string, value: JsonObject | undefined | null): JsonObject {
+  if (value === undefined || value === null) return {}
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new TypeError(`${name} must be an object`)
+  return value
+}
+
+function bytesInJson(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text)) - '""'.length
+}

@@ -1,0 +1,97 @@
+import { StoreUnavailableError } from '../errors/store-unavailable-error.ts'
+import type { SessionRecord, SessionStore } from '../stores/store.ts'
+import type { Clock } from './clock.ts'
+import type { JsonObject, SessionInformation } from './types.ts'
+
+/** Each lost race means that another request got through, so this many is a broken store. */
+const MAX_ATTEMPTS = 1000
+const PUBLIC_TENANT = 'public'
+
+/** What came of a change: the record as it is now, and what was decided. */
+export type Change<Decision> =
+  | { readonly record: SessionRecord; readonly decision: Decision; readonly nowMs: number }
+  | { readonly record: null; readonly decision: null; readonly nowMs: number }
+
+/** The live sessions of a store: read, and changed by compare-and-set. Expired ones are missing. */
+export class SessionRecords {
+  readonly #store: SessionStore
+  readonly #clock: Clock
+
+  constructor(store: SessionStore, clock: Clock) {
+    this.#store = store
+    this.#clock = clock
+  }
+
+  async find(handle: string, nowMs = this.#clock.now()): Promise<SessionRecord | null> {
+    const record = await this.#store.get(handle)
+    return record === null || record.expiresAt <= nowMs ? null : record
+  }
+
+  /**
+   * Reads a live record, decides, writes `next` over what was read, and starts over where another
+   * request was faster. Where `next` is the record that was found, nothing is written.
+   */
+  async change<Decision>(
+    handle: string,
+    decide: (found: SessionRecord, nowMs: number) => { decision: Decision; next: SessionRecord }
+  ): Promise<Change<Decision>> {
+    await this.#clock.sync()
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const nowMs = this.#clock.now()
+      const found = await this.find(handle, nowMs)
+      if (found === null) return { record: null, decision: null, nowMs }
+      const { decision, next } = decide(found, nowMs)
+      if (next === found) return { record: found, decision, nowMs }
+      const changed = { ...next, revision: found.revision + 1 }
+      if (await this.#store.replace(changed, found.revision))
+        return { record: changed, decision, nowMs }
+    }
+    throw new StoreUnavailableError({ cause: new Error('The store never took a change') })
+  }
+
+  /** @returns `false` where the session is gone. */
+  async update(handle: string, change: (record: SessionRecord) => SessionRecord): Promise<boolean> {
+    const decide = (found: SessionRecord) => ({ decision: 'changed', next: change(found) })
+    return (await this.change(handle, decide)).record !== null
+  }
+
+  async information(handle: string): Promise<SessionInformation | null> {
+    const record = await this.find(handle)
+    return record === null ? null : informationOf(record)
+  }
+
+  /** Handles of a user's live sessions, in one tenant or in all; those that end first in front. */
+  async list(userId: string, tenantId: string | undefined): Promise<string[]> {
+    const handles = await this.#store.listByUser(userId, this.#clock.now())
+    return tenantId === undefined
+      ? handles
+      : handles.filter((handle) => tenantOf(handle) === tenantId)
+  }
+}
+
+/** A handle for a new session. A tenant's id has no underscore. */
+export function handleIn(tenantId: string, uuid: string): string {
+  return tenantId === PUBLIC_TENANT ? uuid : `${uuid}_${tenantId}`
+}
+
+/** The tenant is written into the handle. */
+export function tenantOf(handle: string): string {
+  const separator = handle.indexOf('_')
+  return separator < 0 ? PUBLIC_TENANT : handle.slice(separator + 1)
+}
+
+function informationOf(record: SessionRecord): SessionInformation {
+  const { handle, userId, createdAt, expiresAt } = record
+  const { successor, previous } = record.rotation
+  return {
+    handle,
+    userId,
+    tenantId: tenantOf(handle),
+    createdAt,
+    expiresAt,
+    sessionData: JSON.parse(record.sessionData) as JsonObject,
+    accessTokenPayload: JSON.parse(record.payload) as JsonObject,
+    lastRefreshedAt: Math.max(createdAt, successor?.handedOutAt ?? 0, previous?.confirmedAt ?? 0),
+    device: JSON.parse(record.device)
+  }
+}

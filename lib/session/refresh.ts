@@ -1,0 +1,138 @@
+import type { FastifyRequest } from 'fastify'
+import { HTTPException } from '../errors/http-exception.ts'
+import {
+  ClearDuplicateSessionCookiesError,
+  TokenTheftDetectedError,
+  UnauthorisedError
+} from '../errors/session-errors.ts'
+import type { SessionRecord } from '../stores/store.ts'
+import type { RefreshToken } from '../tokens/refresh-token.ts'
+import { parseCookies, type ReceivedCookies } from '../transport/cookies.ts'
+import { ANTI_CSRF, readBearerToken, readHeader } from '../transport/token-headers.ts'
+import { acceptedMethod, otherMethod } from '../transport/transfer-method.ts'
+import { checkCookieRefresh, checkRefreshToken, withAntiCsrfToken } from './anti-csrf.ts'
+import type { SessionContext } from './context.ts'
+import { endOfSession, issueAccessToken, issueTokens } from './issue-tokens.ts'
+import { type Child, type RotationStep, rotate } from './rotation.ts'
+import { sessionTokens, VerifiedSession } from './session.ts'
+import type { IssuedTokens, Session, SessionTokens, TokenType, TransferMethod } from './types.ts'
+
+interface ChosenRefreshToken {
+  readonly text: string
+  readonly method: TransferMethod
+  readonly cameBothWays: boolean
+}
+
+/** Exchanges the refresh token of a request and stages the new tokens for the reply. */
+export async function refreshRequest(
+  context: SessionContext,
+  request: FastifyRequest
+): Promise<Session> {
+  const { tokenReply } = context
+  const { text, method, cameBothWays } = chooseRefreshToken(context, request)
+  const tokens = await exchange(context, text, {
+    withAntiCsrf: withAntiCsrfToken(context, method),
+    antiCsrfToken: readHeader(request, ANTI_CSRF)
+  })
+  // Only the tokens that were just renewed stay with the client.
+  if (cameBothWays) tokenReply.clear(request, otherMethod(method))
+  tokenReply.issue(request, tokens, method)
+  return new VerifiedSession(context, tokens.accessToken, { method, request })
+}
+
+/** Exchanges a refresh token that the app took from somewhere itself. */
+export async function rotateToken(
+  context: SessionContext,
+  refreshToken: string,
+  options: { readonly antiCsrfToken?: string; readonly disableAntiCsrf?: boolean }
+): Promise<SessionTokens> {
+  const withAntiCsrf = context.settings.antiCsrf === 'VIA_TOKEN' && options.disableAntiCsrf !== true
+  const { antiCsrfToken } = options
+  const tokens = await exchange(context, refreshToken, { withAntiCsrf, antiCsrfToken })
+  // An app that stores whatever it gets has something to store, whether or not it is new.
+  const kept = tokens.refreshToken?.text ?? refreshToken
+  return sessionTokens(context, tokens.accessToken, kept)
+}
+
+/** Which refresh token of the request counts: the header's before the cookie's. */
+function chooseRefreshToken(context: SessionContext, request: FastifyRequest): ChosenRefreshToken {
+  const accepted = acceptedMethod(context, request)
+  const cookies = parseCookies(request.headers.cookie)
+  if (accepted !== 'header') refuseDuplicates(context, request, cookies)
+  const bearer = readBearerToken(request)
+  const { refreshToken: cookie } = cookies
+  const cameBothWays = bearer !== undefined && cookie !== undefined
+  if (bearer !== undefined && accepted !== 'cookie')
+    return { text: bearer, method: 'header', cameBothWays }
+  if (cookie === undefined || accepted === 'header')
+    throw new UnauthorisedError('there is no refresh token')
+  checkCookieRefresh(context, request)
+  return { text: cookie, method: 'cookie', cameBothWays }
+}
+
+/** Two cookies of one name are left behind by a `cookieDomain` that was changed. */
+function refuseDuplicates(
+  { settings, tokenReply }: SessionContext,
+  request: FastifyRequest,
+  { accessTokenCount, refreshTokenCount }: ReceivedCookies
+): void {
+  const duplicates: TokenType[] = []
+  if (accessTokenCount > 1) duplicates.push('access')
+  if (refreshTokenCount > 1) duplicates.push('refresh')
+  if (duplicates.length === 0) return
+  if (settings.cookies.olderDomain === undefined)
+    throw new HTTPException(
+      500,
+      'The request contains multiple session cookies. Set olderCookieDomain to the cookieDomain that was used before, so that its cookies are cleared.'
+    )
+  tokenReply.clearOlder(request, duplicates)
+  throw new ClearDuplicateSessionCookiesError()
+}
+
+/** Exchanges a refresh token. Theft revokes the session before it is reported. */
+async function exchange(
+  context: SessionContext,
+  text: string,
+  { withAntiCsrf, antiCsrfToken }: { withAntiCsrf: boolean; antiCsrfToken: string | undefined }
+): Promise<IssuedTokens> {
+  const { refreshTokens, settings, records, store } = context
+  const presented = refreshTokens.read(text)
+  if (presented === null) throw new UnauthorisedError('the refresh token is not one of ours')
+  if (withAntiCsrf) checkRefreshToken(presented, antiCsrfToken)
+  const issueChild = (child: Child): RefreshToken =>
+    refreshTokens.issueChild(presented, { ...child, withAntiCsrf })
+  const freshNonce = refreshTokens.newNonce()
+  const { record, decision, nowMs } = await records.change(presented.handle, (found, now) => {
+    const step = rotate(found.rotation, presented, {
+      nowMs: now,
+      graceMs: settings.refreshGracePeriodMs,
+      freshNonce,
+      childHash: (nonce) => issueChild({ nonce, parentHash: presented.hash }).hash
+    })
+    return { decision: step, next: afterRefresh(context, found, step, now) }
+  })
+  if (record === null) throw new UnauthorisedError('the session is gone or expired')
+  if (decision.outcome === 'theft') {
+    await store.delete([record.handle])
+    const { handle: sessionHandle, userId } = record
+    throw new TokenTheftDetectedError({ sessionHandle, userId, recipeUserId: userId })
+  }
+  // Without a refresh token where the client is to keep the one it has.
+  if (decision.outcome === 'kept')
+    return { accessToken: await issueAccessToken(context, record, presented, nowMs) }
+  return issueTokens(context, record, issueChild(decision.child), nowMs)
+}
+
+function afterRefresh(
+  { settings }: SessionContext,
+  found: SessionRecord,
+  step: RotationStep,
+  nowMs: number
+): SessionRecord {
+  if (step.outcome === 'theft') return found
+  const { keyKind } = settings
+  if (step.next === null && found.keyKind === keyKind) return found
+  const next = { ...found, keyKind, rotation: step.next ?? found.rotation }
+  if (!step.confirmed) return next
+  return { ...next, expiresAt: endOfSession(settings, nowMs, found.createdAt) }
+}

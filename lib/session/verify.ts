@@ -1,0 +1,208 @@
+import type { FastifyRequest } from 'fastify'
+import { type Awaitable, isPromise } from '../awaitable.ts'
+import {
+  InvalidClaimsError,
+  TryRefreshTokenError,
+  UnauthorisedError
+} from '../errors/session-errors.ts'
+import type { SessionRecord } from '../stores/store.ts'
+import { customClaimsOf, type ReceivedAccessToken } from '../tokens/access-token.ts'
+import { parseCookies } from '../transport/cookies.ts'
+import { readBearerToken } from '../transport/token-headers.ts'
+import { acceptedMethod } from '../transport/transfer-method.ts'
+import { checkAccessToken, checkCookieRequest } from './anti-csrf.ts'
+import { type ClaimsResult, claimSubject, validateClaims } from './claims/validate-claims.ts'
+import type { SessionContext } from './context.ts'
+import { endOfSession, renewAccessToken } from './issue-tokens.ts'
+import { confirmByUse } from './rotation.ts'
+import { type Client, VerifiedSession } from './session.ts'
+import type {
+  AccessToken,
+  AccessTokenPayload,
+  ClaimValidator,
+  VerifySessionOptions
+} from './types.ts'
+
+/** How the client of a token is to be checked and served. */
+interface Presentation {
+  readonly client: Client
+  /** The `anti-csrf` value that came along; `null` where it does not matter. */
+  readonly antiCsrfToken: string | undefined | null
+  readonly options: VerifySessionOptions
+}
+
+/**
+ * Finds the session of a request: which token counts, whether it is good, whether the store has to
+ * be asked, whether the claims fit. In this order, each step once.
+ *
+ * Answers at once where nothing has to wait: a known, confirmed token costs no promise.
+ *
+ * @throws A {@link SessionError}, at once or as a rejection.
+ */
+export function verifyRequest(
+  context: SessionContext,
+  request: FastifyRequest,
+  options: VerifySessionOptions
+): Awaitable<VerifiedSession | null> {
+  const cookies = parseCookies(request.headers.cookie)
+  if (cookies.hasIdRefreshToken) throw new TryRefreshTokenError()
+  const accepted = acceptedMethod(context, request)
+  if (accepted !== 'cookie') {
+    const token = receive(context, readBearerToken(request))
+    if (token !== null) {
+      const client: Client = { method: 'header', request }
+      return verifyToken(context, token, { client, antiCsrfToken: null, options })
+    }
+  }
+  if (accepted === 'header') return noSession(options)
+  // Nobody can tell which of two cookies is the session's; the refresh clears the older.
+  if (cookies.accessTokenCount > 1) throw new TryRefreshTokenError()
+  const token = receive(context, cookies.accessToken)
+  if (token === null) return noSession(options)
+  const antiCsrfToken = checkCookieRequest(context, request, options)
+  const client: Client = { method: 'cookie', request }
+  return verifyToken(context, token, { client, antiCsrfToken, options })
+}
+
+/**
+ * Finds the session of an access token that the app took from somewhere itself.
+ *
+ * @param antiCsrfToken - `null` where it does not matter.
+ */
+export function verifyText(
+  context: SessionContext,
+  text: string,
+  antiCsrfToken: string | undefined | null,
+  options: VerifySessionOptions
+): Awaitable<VerifiedSession | null> {
+  const token = receive(context, text)
+  if (token === null) return noSession(options)
+  const client: Client = { method: 'header', request: null }
+  return verifyToken(context, token, { client, antiCsrfToken, options })
+}
+
+function receive(context: SessionContext, text: string | undefined): ReceivedAccessToken | null {
+  return text === undefined ? null : context.accessTokens.receive(text)
+}
+
+function noSession({ sessionRequired = true }: VerifySessionOptions): null {
+  // A refresh may be setting cookies at this very moment: they are not cleared.
+  if (sessionRequired) throw new UnauthorisedError('unauthorised', { clearTokens: false })
+  return null
+}
+
+function verifyToken(
+  context: SessionContext,
+  received: ReceivedAccessToken,
+  presentation: Presentation
+): Awaitable<VerifiedSession | null> {
+  const token = context.accessTokens.verify(received, context.clock.now())
+  return isPromise(token)
+    ? token.then((found) => checkToken(context, found, presentation))
+    : checkToken(context, token, presentation)
+}
+
+function checkToken(
+  context: SessionContext,
+  token: AccessToken | null,
+  { client, antiCsrfToken, options }: Presentation
+): Awaitable<VerifiedSession> {
+  if (token === null) throw new TryRefreshTokenError()
+  checkAccessToken(token, antiCsrfToken)
+  const session = new VerifiedSession(context, token, client)
+  // Not null: the token came with a refresh, and its first use confirms that it arrived.
+  if (token.payload.parentRefreshTokenHash1 !== null)
+    return confirm(context, session, token).then(() => checkClaims(context, session, options))
+  if (options.checkDatabase !== true) return checkClaims(context, session, options)
+  const record = context.store.get(session.handle)
+  // A store that answers at once keeps the whole verification free of promises.
+  return isPromise(record)
+    ? record.then((found) => compare(context, session, token, found, options))
+    : compare(context, session, token, record, options)
+}
+
+/** The first uses of a token that came with a refresh: they show that it reached the client. */
+async function confirm(
+  context: SessionContext,
+  session: VerifiedSession,
+  { payload }: AccessToken
+): Promise<void> {
+  const { refreshTokenHash1, parentRefreshTokenHash1 } = payload
+  const used = { hash: refreshTokenHash1, parentHash: parentRefreshTokenHash1 }
+  const { settings, records } = context
+  const { record, decision, nowMs } = await records.change(session.handle, (found, now) => {
+    const step = confirmByUse(found.rotation, used, now)
+    if (step.outcome !== 'confirmed') return { decision: step.outcome, next: found }
+    const expiresAt = endOfSession(settings, now, found.createdAt)
+    return { decision: step.outcome, next: { ...found, rotation: step.next, expiresAt } }
+  })
+  if (record === null) throw new UnauthorisedError()
+  if (decision === 'stale') throw new TryRefreshTokenError()
+  // Before the claims are checked: a 403 brings the client its new token all the same.
+  session.renew(await renewAccessToken(context, record, payload, nowMs))
+}
+
+/** A confirmed token against its record: gone, or with claims that changed since. */
+function compare(
+  context: SessionContext,
+  session: VerifiedSession,
+  token: AccessToken,
+  record: SessionRecord | null,
+  options: VerifySessionOptions
+): Awaitable<VerifiedSession> {
+  const nowMs = context.clock.now()
+  if (record === null || record.expiresAt <= nowMs) throw new UnauthorisedError()
+  if (claimsTextOf(token.payload) === record.payload) return checkClaims(context, session, options)
+  return renewAccessToken(context, record, token.payload, nowMs).then((renewed) => {
+    session.renew(renewed)
+    return checkClaims(context, session, options)
+  })
+}
+
+/** As records keep them. Making one costs more than the rest of a check against the database. */
+const claimsTexts = new WeakMap<AccessTokenPayload, string>()
+
+function claimsTextOf(payload: AccessTokenPayload): string {
+  let text = claimsTexts.get(payload)
+  if (text === undefined) {
+    text = JSON.stringify(customClaimsOf(payload))
+    claimsTexts.set(payload, text)
+  }
+  return text
+}
+
+function checkClaims(
+  context: SessionContext,
+  session: VerifiedSession,
+  options: VerifySessionOptions
+): Awaitable<VerifiedSession> {
+  const { globalClaimValidators } = context.settings
+  const override = options.overrideGlobalClaimValidators
+  if (override === undefined) return checkEach(context, session, globalClaimValidators)
+  const validators = override(globalClaimValidators, session)
+  return isPromise(validators)
+    ? validators.then((list) => checkEach(context, session, list))
+    : checkEach(context, session, validators)
+}
+
+function checkEach(
+  context: SessionContext,
+  session: VerifiedSession,
+  validators: readonly ClaimValidator[]
+): Awaitable<VerifiedSession> {
+  if (validators.length === 0) return session
+  const { payload } = session
+  const result = validateClaims(validators, claimSubject(payload), payload, context.clock.now())
+  return isPromise(result) ? result.then((found) => admit(session, found)) : admit(session, result)
+}
+
+function admit(
+  session: VerifiedSession,
+  { failures, update }: ClaimsResult
+): Awaitable<VerifiedSession> {
+  // What was fetched anew is kept, whether or not it satisfies.
+  if (update !== null)
+    return session.mergePayload(update).then(() => admit(session, { failures, update: null }))
+  if (failures.length > 0) throw new InvalidClaimsError(failures)
+  return session
+}

@@ -1,0 +1,224 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Settings } from '../options/resolve.ts'
+import type { AccessToken, IssuedTokens, TokenType, TransferMethod } from '../session/types.ts'
+import { encodeFrontToken, REMOVE_FRONT_TOKEN } from '../tokens/front-token.ts'
+import {
+  accessCookieExpiry,
+  clearedCookie,
+  clearedLegacyCookie,
+  clearedOlderCookie,
+  parseCookies,
+  tokenCookie
+} from './cookies.ts'
+import type { SameSiteRule } from './same-site.ts'
+import { ANTI_CSRF, FRONT_TOKEN, setExposedHeader, TOKEN_HEADERS } from './token-headers.ts'
+
+/** Beyond this a browser drops a cookie without a word (RFC 6265 section 6.1). */
+const MAX_COOKIE_BYTES = 4096
+
+/**
+ * Where a request keeps what its reply is to do to the tokens of its client: `null` for nothing, and
+ * the reply itself once that moment has passed.
+ */
+export const STAGED: unique symbol = Symbol('fastify-supersession.tokens')
+type WithStaged = { [STAGED]: StagedTokens | FastifyReply | null }
+
+/** One change, of one session. */
+class StagedTokens {
+  issue: { tokens: IssuedTokens; method: TransferMethod } | null = null
+  clear: TransferMethod | 'all' | null = null
+  clearOlder: readonly TokenType[] = []
+
+  isOfOther(handle: string): boolean {
+    return this.issue !== null && handleOf(this.issue.tokens) !== handle
+  }
+}
+
+export interface TokenReplySettings {
+  readonly settings: Settings
+  /** The time, milliseconds since the epoch. */
+  readonly now: () => number
+  readonly sameSite: SameSiteRule
+  /** Whether a session is known to have ended: its tokens are not handed out any more. */
+  readonly isEnded: (handle: string) => boolean
+}
+
+/**
+ * The one place that hands tokens to clients.
+ *
+ * Changes are staged on the request and written when its reply leaves, so that a reply carries the
+ * tokens of one session: the one that was created or refreshed last. Where the reply has left
+ * already, a change is written at once if its head is not sent, else logged.
+ */
+export class TokenReply {
+  readonly #settings: Settings
+  readonly #now: () => number
+  readonly #sameSite: SameSiteRule
+  readonly #isEnded: (handle: string) => boolean
+
+  constructor({ settings, now, sameSite, isEnded }: TokenReplySettings) {
+    this.#settings = settings
+    this.#now = now
+    this.#sameSite = sameSite
+    this.#isEnded = isEnded
+  }
+
+  /** Stages the tokens of a session that was created or refreshed. */
+  issue(request: FastifyRequest, tokens: IssuedTokens, method: TransferMethod): void {
+    this.#stage(request, (staged) => {
+      staged.issue = { tokens, method }
+    })
+  }
+
+  /** Stages a new access token, unless another session was created or refreshed meanwhile. */
+  renew(request: FastifyRequest, accessToken: AccessToken, method: TransferMethod): void {
+    this.#stage(request, (staged) => {
+      if (staged.isOfOther(accessToken.payload.sessionHandle)) return
+      const refreshToken = staged.issue?.tokens.refreshToken
+      staged.issue = { tokens: { accessToken, refreshToken }, method }
+    })
+  }
+
+  /**
+   * Stages that the client loses its tokens.
+   *
+   * @param handle - Whose tokens: those of a session that was created meanwhile stay. Left out: all.
+   */
+  clear(request: FastifyRequest, method: TransferMethod | 'all', handle?: string): void {
+    this.#stage(request, (staged) => {
+      if (handle !== undefined && staged.isOfOther(handle)) return
+      staged.issue = null
+      staged.clear = method
+    })
+  }
+
+  /** Stages that cookies of `olderCookieDomain` are cleared. */
+  clearOlder(request: FastifyRequest, types: readonly TokenType[]): void {
+    this.#stage(request, (staged) => {
+      staged.clearOlder = types
+    })
+  }
+
+  /** Writes what was staged. Called by an `onSend` hook, for every reply. */
+  write(request: FastifyRequest, reply: FastifyReply): void {
+    const staged = (request as FastifyRequest & WithStaged)[STAGED]
+    ;(request as FastifyRequest & WithStaged)[STAGED] = reply
+    if (staged instanceof StagedTokens) this.#apply(request, reply, staged)
+  }
+
+  #stage(request: FastifyRequest, change: (staged: StagedTokens) => void): void {
+    const holder = request as FastifyRequest & WithStaged
+    const current = holder[STAGED]
+    if (current instanceof StagedTokens) {
+      change(current)
+      return
+    }
+    const staged = new StagedTokens()
+    change(staged)
+    if (current === null) {
+      holder[STAGED] = staged
+      // Fastify runs no onSend hook for a reply that was hijacked.
+      request.raw.once('close', () => {
+        if (holder[STAGED] === staged && request.raw.errored === null) logLost(request)
+      })
+    } else if (current.raw.headersSent) {
+      logLost(request)
+    } else {
+      this.#apply(request, current, staged)
+    }
+  }
+
+  #apply(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { issue, clear, clearOlder }: StagedTokens
+  ): void {
+    const sameSite = this.#sameSite(request)
+    const { cookies } = this.#settings
+    for (const type of clearOlder)
+      reply.header('set-cookie', clearedOlderCookie(cookies, type, sameSite))
+    const isEnded = issue !== null && this.#isEnded(handleOf(issue.tokens))
+    const issued = isEnded ? null : issue
+    if (clear !== null) this.#clear(request, reply, clear, issued?.method)
+    if (issued !== null) this.#issue(request, reply, issued.tokens, issued.method)
+    // Whoever stores such a reply stores a session with it.
+    if (issued !== null || clear !== null || clearOlder.length > 0)
+      reply.header('cache-control', 'no-store')
+  }
+
+  #issue(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { accessToken, refreshToken }: IssuedTokens,
+    method: TransferMethod
+  ): void {
+    setExposedHeader(reply, FRONT_TOKEN, encodeFrontToken(accessToken.payload))
+    if (method === 'header') {
+      setExposedHeader(reply, TOKEN_HEADERS.access, accessToken.text)
+      if (refreshToken !== undefined)
+        setExposedHeader(reply, TOKEN_HEADERS.refresh, refreshToken.text)
+    } else {
+      this.#issueCookies(request, reply, { accessToken, refreshToken })
+    }
+    if (refreshToken !== undefined) this.#clearLegacy(request, reply)
+  }
+
+  #issueCookies(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { accessToken, refreshToken }: IssuedTokens
+  ): void {
+    const { cookies, exposeAccessToken } = this.#settings
+    const sameSite = this.#sameSite(request)
+    if (accessToken.text.length > MAX_COOKIE_BYTES)
+      request.log.warn(
+        { length: accessToken.text.length },
+        'the access token is too long for a cookie: keep accessTokenPayload small'
+      )
+    const access = { value: accessToken.text, expiresAt: accessCookieExpiry(this.#now()), sameSite }
+    reply.header('set-cookie', tokenCookie(cookies, 'access', access))
+    if (exposeAccessToken) setExposedHeader(reply, TOKEN_HEADERS.access, accessToken.text)
+    if (refreshToken === undefined) return
+    const { text: value, expiresAt } = refreshToken
+    reply.header('set-cookie', tokenCookie(cookies, 'refresh', { value, expiresAt, sameSite }))
+    const { antiCsrfToken } = accessToken.payload
+    if (antiCsrfToken !== null) setExposedHeader(reply, ANTI_CSRF, antiCsrfToken)
+  }
+
+  /** @param issued - How tokens are issued by the same reply: these are not cleared. */
+  #clear(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    method: TransferMethod | 'all',
+    issued: TransferMethod | undefined
+  ): void {
+    if (method !== 'header' && issued !== 'cookie') {
+      const { cookies } = this.#settings
+      const sameSite = this.#sameSite(request)
+      reply.header('set-cookie', clearedCookie(cookies, 'access', sameSite))
+      reply.header('set-cookie', clearedCookie(cookies, 'refresh', sameSite))
+    }
+    if (method !== 'cookie' && issued !== 'header') {
+      setExposedHeader(reply, TOKEN_HEADERS.access, '')
+      setExposedHeader(reply, TOKEN_HEADERS.refresh, '')
+    }
+    if (issued === undefined) setExposedHeader(reply, FRONT_TOKEN, REMOVE_FRONT_TOKEN)
+    if (method === 'all') this.#clearLegacy(request, reply)
+  }
+
+  #clearLegacy(request: FastifyRequest, reply: FastifyReply): void {
+    if (parseCookies(request.headers.cookie).hasIdRefreshToken)
+      reply.header(
+        'set-cookie',
+        clearedLegacyCookie(this.#settings.cookies, this.#sameSite(request))
+      )
+  }
+}
+
+function handleOf(tokens: IssuedTokens): string {
+  return tokens.accessToken.payload.sessionHandle
+}
+
+function logLost(request: FastifyRequest): void {
+  request.log.warn('session tokens changed after the reply was sent: the client keeps its own')
+}
