@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { installErrors } from './errors/install.ts'
+import { installErrors } from './errors/plugin.ts'
 import { KeyRing } from './keys/key-ring.ts'
 import { loadRefreshKeys } from './keys/refresh-keys.ts'
 import { deriveKeys } from './keys/secrets.ts'
@@ -39,10 +39,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
 
   const context = await openContext(settings)
   const { store, sockets, tokenReply } = context
-  installErrors(app, {
-    ...errorsOptions,
-    clearTokens: (request) => tokenReply.clear(request, 'all')
-  })
+  installErrors(app, errorsOptions, (request) => tokenReply.clear(request, 'all'))
   const sessions = createSessions(context, settings.override.functions)
   decorate(app, sessions, {
     property: settings.requestProperty,

@@ -33,7 +33,7 @@ export function warnOfOrder(app: FastifyInstance): void {
   if (/ \((?!OPTIONS\))[A-Z]/.test(app.printRoutes()))
     warn(
       app,
-      'routes were declared before this plugin: it does not see their errors, and where a session is missing they answer 500 and not 401; register it before all routes, with await'
+      'routes were declared before this plugin: it does not see their errors, which other handlers answer; register it before all routes, with await'
     )
 }
 

@@ -17,6 +17,7 @@ const folders: Readonly<Record<string, readonly string[]>> = {
   tokens: ['keys'],
   transport: ['tokens', 'options'],
   session: ['transport', 'tokens', 'keys', 'errors', 'options'],
+  supertokens: ['errors'],
   testing: []
 }
 

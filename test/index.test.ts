@@ -32,6 +32,7 @@ test('every entry of the package exports what it is for, and nothing else', asyn
     './stores/lmdb': ['lmdbStore'],
     './stores/postgres': ['postgresSchema', 'postgresStore'],
     './stores/redis': ['redisStore'],
+    './supertokens': ['SupertokensError', 'useSdkErrorHandler', 'wrapSdkVerifySession'],
     './testing': ['TestClock', 'injectAs', 'storeContract']
   })
 })

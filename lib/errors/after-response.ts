@@ -1,6 +1,6 @@
 import { finished } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { noteLate } from './late.ts'
+import { reportLate } from './report.ts'
 
 /** Work that nobody waits for. */
 export type Task = () => unknown
@@ -10,8 +10,7 @@ const tasksOf = new WeakMap<FastifyReply, Task[]>()
 /**
  * Runs work after the reply is out, as Starlette's background tasks.
  *
- * Tasks of one reply run one after the other; a task that fails is logged, published and given to
- * `onLate`, and the next one runs all the same. The reply is what it was.
+ * Tasks of one reply run one after the other; a task that fails is logged and published, and the next one runs all the same. The reply is what it was.
  */
 export function afterResponse(reply: FastifyReply, task: Task): void {
   const tasks = tasksOf.get(reply)
@@ -29,7 +28,7 @@ async function runTasks(tasks: readonly Task[], request: FastifyRequest): Promis
     try {
       await task()
     } catch (error) {
-      noteLate(error, 'background', request)
+      reportLate(error, 'background', request)
     }
   }
 }

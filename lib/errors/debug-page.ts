@@ -2,7 +2,7 @@ import { relative } from 'node:path'
 import type { FastifyRequest } from 'fastify'
 import type { ErrorParser } from 'youch-core'
 import { ErrorReply } from './error-reply.ts'
-import { logSafely } from './log.ts'
+import { logSafely } from './report.ts'
 
 type LoadParser = () => Promise<{ readonly ErrorParser: typeof ErrorParser }>
 type ParsedError = Awaited<ReturnType<ErrorParser['parse']>>

@@ -1,16 +1,17 @@
+import { STATUS_CODES } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import { debugReply } from './debug-page.ts'
 import { ErrorReply } from './error-reply.ts'
-import type { Failure } from './failure.ts'
-import type { HTTPException } from './http-exception.ts'
-import { renderReply } from './render.ts'
-import { jsonType } from './renderers.ts'
+import { type HTTPException, reasonPhrase } from './http-exception.ts'
+import type { ErrorSettings } from './options.ts'
+import { jsonType, renderDetail, stringifyJson, stringifyPlain } from './render.ts'
 import { tableFor } from './scope.ts'
+import { constantBodies, sessionBody, sessionStatus } from './session-error-handlers.ts'
 import type { SessionError } from './session-errors.ts'
-import { constantBodies, sessionBody, sessionStatus } from './session-replies.ts'
-import type { ErrorSettings } from './settings.ts'
+import type { NormalizedError } from './types.ts'
 import {
   type RequestValidationError,
+  type ValidationIssue,
   WebSocketRequestValidationError
 } from './validation/validation-error.ts'
 import type { WebSocketException } from './websocket/websocket-exception.ts'
@@ -34,7 +35,7 @@ export function requestValidationExceptionHandler(
   return validationReply(error, request, settingsFor(request))
 }
 
-/** The same for a WebSocket, whose request is still HTTP; a 403 does not say why, as in FastAPI. */
+/** The same for a WebSocket, whose request is still HTTP. */
 export function webSocketRequestValidationExceptionHandler(
   error: WebSocketRequestValidationError,
   request: FastifyRequest
@@ -52,7 +53,7 @@ export function webSocketExceptionHandler(
 
 /** Status and body as the SuperTokens front ends expect them. */
 export function sessionErrorHandler(error: SessionError, request: FastifyRequest): ErrorReply {
-  return sessionReply(error, request, settingsFor(request))
+  return sessionReply(error, settingsFor(request))
 }
 
 /** 500 that says nothing about what happened. */
@@ -61,17 +62,17 @@ export function serverErrorHandler(error: Error, request: FastifyRequest): Error
 }
 
 /** The default reply to a failure; the debug page needs time to read source files. */
-export function answerByDefault(
-  failure: Failure,
+export function defaultReply(
+  normalized: NormalizedError,
   request: FastifyRequest,
   settings: ErrorSettings
 ): ErrorReply | Promise<ErrorReply> {
-  const { kind, error } = failure
+  const { kind, error } = normalized
   switch (kind) {
     case 'http':
-      return renderReply(failure, request, settings)
+      return renderReply(normalized, request, settings)
     case 'session':
-      return sessionReply(error as SessionError, request, settings)
+      return sessionReply(error as SessionError, settings)
     case 'validation':
       return error instanceof WebSocketRequestValidationError
         ? socketValidationReply(error, request, settings)
@@ -103,10 +104,7 @@ function socketValidationReply(
   request: FastifyRequest,
   settings: ErrorSettings
 ): ErrorReply {
-  const { rejectStatus: status, preUpgradeBody } = settings.websocket
-  if (!preUpgradeBody) return new ErrorReply(status)
-  const issues = status === 422 ? error.errors() : undefined
-  return renderReply({ status, error, issues }, request, settings)
+  return renderReply({ status: 422, error, issues: error.errors() }, request, settings)
 }
 
 function socketReply(
@@ -114,33 +112,75 @@ function socketReply(
   request: FastifyRequest,
   settings: ErrorSettings
 ): ErrorReply {
-  if (!settings.websocket.preUpgradeBody) return new ErrorReply(403)
   return renderReply({ status: 403, error }, request, settings)
 }
 
-function sessionReply(
-  error: SessionError,
-  request: FastifyRequest,
-  settings: ErrorSettings
-): ErrorReply {
+function sessionReply(error: SessionError, settings: ErrorSettings): ErrorReply {
   const status = sessionStatus(error, settings)
   const constant = constantBodies.get(error.type)
-  if (settings.sessionBody === 'wire' && constant !== undefined) {
-    return new ErrorReply(status, constant, { type: jsonType })
-  }
-  const body = sessionBody(error)
-  if (settings.sessionBody === 'wire') return new ErrorReply(status, body)
-  if (settings.sessionBody === 'both') {
-    return new ErrorReply(status, { ...body, detail: body['message'] })
-  }
-  const detail = 'claimValidationErrors' in body ? body : body['message']
-  return renderReply({ status, error, detail }, request, settings)
+  if (constant !== undefined) return new ErrorReply(status, constant, { type: jsonType })
+  return new ErrorReply(status, sessionBody(error))
 }
 
 function serverReply(error: Error, request: FastifyRequest, settings: ErrorSettings): ErrorReply {
-  if (settings.compat === 'fastapi-strict') {
-    return new ErrorReply(500, 'Internal Server Error', { type: 'text/plain; charset=utf-8' })
+  return renderReply({ status: 500, error }, request, settings)
+}
+
+interface Renderable {
+  readonly status: number
+  readonly error: Error
+  /** What may be shown; `undefined` stands for the reason phrase. */
+  readonly detail?: unknown
+  readonly issues?: readonly ValidationIssue[] | undefined
+  readonly code?: string | undefined
+}
+
+/** Most errors say no more than their status: these bodies are made once. */
+const phraseBodies: ReadonlyMap<number, string> = new Map(
+  Object.entries(STATUS_CODES).map(([status, detail]) => [
+    Number(status),
+    JSON.stringify({ detail })
+  ])
+)
+
+/** The reply to an error in the form the scope's renderer gives it, as a string already. */
+function renderReply(
+  { status, error, detail, issues, code }: Renderable,
+  request: FastifyRequest,
+  { render }: ErrorSettings
+): ErrorReply {
+  const isPlain = render === renderDetail
+  const plainBody = isPlain ? plainBodyOf(status, detail, issues) : undefined
+  if (plainBody !== undefined) return new ErrorReply(status, plainBody, { type: jsonType })
+  const input = {
+    status,
+    error,
+    detail: detail === undefined ? reasonPhrase(status) : detail,
+    request,
+    ...(issues && { issues }),
+    ...(code !== undefined && !isPlain && { code })
   }
-  const detail = settings.exposeServerErrors ? error.message : undefined
-  return renderReply({ status: 500, error, detail }, request, settings)
+  const onUnserializable = () =>
+    request.log.warn('a part of an error detail could not be serialised')
+  let rendered = renderDetail(input)
+  try {
+    rendered = render(input)
+  } catch (err) {
+    request.log.error({ err }, 'an error renderer failed')
+  }
+  const { type = jsonType, body } = rendered
+  const isRaw = typeof body === 'string' || Buffer.isBuffer(body)
+  return new ErrorReply(status, isRaw ? body : stringifyJson(body, onUnserializable), { type })
+}
+
+/** The body of the detail renderer for details that need no care, which are nearly all. */
+function plainBodyOf(
+  status: number,
+  detail: unknown,
+  issues: Renderable['issues']
+): string | undefined {
+  // Issues are made here, of strings and numbers; what a full echo may hold besides is the input.
+  if (issues !== undefined) return `{"detail":${stringifyPlain(issues)}}`
+  if (detail === undefined) return phraseBodies.get(status)
+  return typeof detail === 'string' ? `{"detail":${JSON.stringify(detail)}}` : undefined
 }

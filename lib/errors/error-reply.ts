@@ -1,4 +1,7 @@
-import type { HeaderBag } from './types.ts'
+import { validateHeaderName, validateHeaderValue } from 'node:http'
+import type { FastifyReply } from 'fastify'
+import type { HeaderBag } from './http-exception.ts'
+import { jsonType, stringifyJson } from './render.ts'
 
 /** A whole answer as a value: what handlers return when a status or headers go with the body. */
 export class ErrorReply {
@@ -23,5 +26,155 @@ export class ErrorReply {
   }
 }
 
-/** Returned by a handler that will answer later, from a callback. */
-export const DEFERRED: unique symbol = Symbol('fastify-supersession.deferred')
+/** Statuses whose replies end after the head (RFC 9110 15.3.5, 15.3.6, 15.4.5). */
+const bodyless: ReadonlySet<number> = new Set([204, 205, 304])
+
+/**
+ * Sends what a handler answered.
+ *
+ * Objects become strings here and not in Fastify: a route's response schema for the status, its
+ * `preSerialization` hooks or a serialiser left on the reply would reshape an error or break it.
+ */
+export function sendReply(reply: FastifyReply, value: unknown): void {
+  if (!(value instanceof ErrorReply)) {
+    sendBody(reply, value, undefined)
+    return
+  }
+  const { status, headers, body, type } = value
+  reply.raw.statusCode = status
+  if (headers !== undefined) applyHeaders(reply, headers)
+  sendBody(reply, body, type)
+}
+
+function sendBody(reply: FastifyReply, body: unknown, type: string | undefined): void {
+  if (body === undefined || bodyless.has(reply.statusCode)) {
+    reply.removeHeader('content-type')
+    reply.send()
+    return
+  }
+  if (type !== undefined) reply.type(type)
+  if (isSendable(body)) {
+    reply.send(body)
+    return
+  }
+  if (!reply.hasHeader('content-type')) reply.type(jsonType)
+  reply.send(stringifyJson(body))
+}
+
+/** What Fastify sends as it is: text, bytes, streams, and a web `Response` with a head of its own. */
+function isSendable(body: unknown): boolean {
+  if (typeof body === 'string') return true
+  if (typeof body !== 'object' || body === null) return false
+  return (
+    ArrayBuffer.isView(body) ||
+    ('pipe' in body && typeof body.pipe === 'function') ||
+    ('getReader' in body && typeof body.getReader === 'function') ||
+    Object.prototype.toString.call(body) === '[object Response]'
+  )
+}
+
+/** Headers that describe the body the route meant to send, and not the one an error gets. */
+const representation: ReadonlySet<string> = new Set([
+  'accept-ranges',
+  'cache-control',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'content-length',
+  'content-location',
+  'content-range',
+  'content-type',
+  'etag',
+  'expires',
+  'last-modified',
+  'location'
+])
+
+/** Framing and connection are the server's business, and `__proto__` is nobody's. */
+const reserved: ReadonlySet<string> = new Set([
+  '__proto__',
+  'connection',
+  'content-length',
+  'host',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade'
+])
+
+export type StripHeaders = 'representation' | 'all' | 'none' | ReadonlySet<string>
+
+/**
+ * Removes from the reply what must not go out with an error body, and what could not go out at all:
+ * with one invalid value Node refuses the whole head, and Fastify then resends it without any header.
+ */
+export function cleanHeaders(reply: FastifyReply, strip: StripHeaders): void {
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (isStripped(name, strip)) {
+      removeHeader(reply, name)
+    } else if (!isValid(name, value)) {
+      removeHeader(reply, name)
+      logDropped(reply, name)
+    } else if (name === 'set-cookie' && Array.isArray(value)) {
+      removeHeader(reply, name)
+      reply.header(name, lastOfEachCookie(value))
+    }
+  }
+}
+
+/** Sets an error's headers; cookies are added, others replaced. */
+export function applyHeaders(reply: FastifyReply, headers: HeaderBag): void {
+  for (const [rawName, value] of Object.entries(headers)) {
+    const name = rawName.toLowerCase()
+    if (value === undefined || value === null) continue
+    if (reserved.has(name) || !isValid(name, value)) logDropped(reply, name)
+    else reply.header(name, typeof value === 'number' ? String(value) : value)
+  }
+}
+
+function isStripped(name: string, strip: StripHeaders): boolean {
+  if (strip === 'all') return true
+  if (strip === 'none') return name === 'content-type' || name === 'content-length'
+  return strip === 'representation' ? representation.has(name) : strip.has(name)
+}
+
+/** A stream that failed has left its headers on the raw response already. */
+function removeHeader(reply: FastifyReply, name: string): void {
+  reply.removeHeader(name)
+  reply.raw.removeHeader(name)
+}
+
+function isValid(name: string, value: unknown): boolean {
+  try {
+    validateHeaderName(name)
+    for (const single of Array.isArray(value) ? value : [value]) {
+      if (typeof single !== 'string' && typeof single !== 'number') return false
+      validateHeaderValue(name, String(single))
+    }
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** One cookie per name, domain and path: the last, which is the one a browser would keep. */
+function lastOfEachCookie(cookies: readonly string[]): string[] {
+  const byIdentity = new Map<string, string>()
+  for (const cookie of cookies) {
+    const identity = cookieIdentity(cookie)
+    byIdentity.delete(identity)
+    byIdentity.set(identity, cookie)
+  }
+  return [...byIdentity.values()]
+}
+
+function cookieIdentity(cookie: string): string {
+  const [pair = '', ...attributes] = cookie.split(';').map((part) => part.trim())
+  const place = attributes.filter((attribute) => /^(domain|path)=/i.test(attribute)).sort()
+  return [pair.split('=', 1)[0], ...place].join(';').toLowerCase()
+}
+
+function logDropped(reply: FastifyReply, header: string): void {
+  reply.request.log.warn({ header }, 'a header of an error reply is invalid and was dropped')
+}

@@ -1,6 +1,22 @@
-import { reasonPhrase } from './reason-phrase.ts'
+import { STATUS_CODES } from 'node:http'
 import { resumeStacks, suspendStacks } from './stackless.ts'
-import type { ExceptionInit, HeaderBag } from './types.ts'
+
+/** Header names and values as an exception carries them. Names are compared without case. */
+export type HeaderBag = Readonly<Record<string, string | number | readonly string[]>>
+
+export interface ExceptionInit {
+  /** Put on the reply whichever handler answers. Invalid ones are dropped and logged by name. */
+  readonly headers?: HeaderBag | undefined
+  /** What led to it. For the log; never on the wire. */
+  readonly cause?: unknown
+  /** A stable name that handlers can be registered for. */
+  readonly code?: string | undefined
+  /**
+   * Whether to capture a stack, which is most of what an exception costs.
+   * @defaultValue only for statuses from 500 on
+   */
+  readonly stack?: boolean | undefined
+}
 
 const brand = Symbol.for('fastify-supersession.HTTPException')
 
@@ -40,6 +56,16 @@ export class HTTPException<S extends number = number, D = unknown> extends Error
   /** Any value; what JSON cannot hold is approximated. No own property, so that logs pass it over. */
   get detail(): D | string {
     return this.#detail
+  }
+
+  /** As `statusCode`, under the name that error handlers of other frameworks read. */
+  get status(): S {
+    return this.statusCode
+  }
+
+  /** Whether the message may be sent, for error handlers that know nothing of this package. */
+  get expose(): boolean {
+    return this.statusCode < 500
   }
 
   /** A frozen copy with lower-case names. */
@@ -88,4 +114,26 @@ function frozenCopy(headers: HeaderBag): HeaderBag {
   const copy = Object.create(null)
   for (const [name, value] of Object.entries(headers)) copy[name.toLowerCase()] = value
   return Object.freeze(copy)
+}
+
+/** The reason phrase of a status, as the running Node knows it; 'Error' for one it does not. */
+export function reasonPhrase(status: number): string {
+  return STATUS_CODES[status] ?? 'Error'
+}
+
+/** The store did not answer. Says nothing about the session, which is why no token is touched. */
+export class StoreUnavailableError extends HTTPException<503, string> {
+  /**
+   * @param options.retryAfterSeconds - What the client is told to wait. @defaultValue 1
+   */
+  constructor({
+    cause,
+    retryAfterSeconds = 1
+  }: { cause?: unknown; retryAfterSeconds?: number } = {}) {
+    super(503, 'Service Unavailable', {
+      cause,
+      code: 'SUPERSESSION_STORE_UNAVAILABLE',
+      headers: { 'retry-after': retryAfterSeconds }
+    })
+  }
 }

@@ -3,12 +3,7 @@ import { errorsPlugin } from './plugin.ts'
 
 export { OptionsError } from '../options/options-error.ts'
 export { afterResponse } from './after-response.ts'
-export type {
-  HandledMessage,
-  HandlerFailedMessage,
-  LateMessage,
-  SessionRejectedMessage
-} from './channels.ts'
+export { clientErrorHandler, frameworkErrorsHandler } from './client-errors.ts'
 export {
   httpExceptionHandler,
   requestValidationExceptionHandler,
@@ -17,70 +12,65 @@ export {
   webSocketExceptionHandler,
   webSocketRequestValidationExceptionHandler
 } from './default-handlers.ts'
-export { DEFERRED, ErrorReply } from './error-reply.ts'
-export { on } from './handler-maps.ts'
-export { HTTPException } from './http-exception.ts'
+export { ErrorReply } from './error-reply.ts'
+export {
+  type ExceptionInit,
+  type HeaderBag,
+  HTTPException,
+  StoreUnavailableError
+} from './http-exception.ts'
 export { notFoundHandler } from './not-found.ts'
 export {
+  type DocumentedException,
+  type ErrorResponses,
   type ErrorResponsesOptions,
-  errorResponsesTransform,
-  schemaNameResolver
+  errorResponsesTransform
 } from './openapi/error-responses.ts'
-export { recordUnhandled } from './record-unhandled.ts'
-export { ExceptionRegistryError } from './registry-error.ts'
+export type { ErrorsOptions, ValidationOptions } from './options.ts'
+export { ExceptionRegistryError, on } from './registry.ts'
+export { renderDetail, renderFastify, renderProblem } from './render.ts'
+export type {
+  ExceptionMessage,
+  HandledMessage,
+  HandlerFailedMessage,
+  LateMessage,
+  SessionRefusedMessage
+} from './report.ts'
 export {
-  type ProblemOptions,
-  problemRenderer,
-  renderDetail,
-  renderFastify,
-  renderProblem
-} from './renderers.ts'
-export { safeHook } from './safe-hook.ts'
-export { clientErrorHandler, frameworkErrorsHandler } from './server-errors.ts'
-export {
+  type ClaimValidationError,
   ClearDuplicateSessionCookiesError,
   InvalidClaimsError,
   SessionError,
+  type SessionErrorReason,
   TokenTheftDetectedError,
+  type TokenTheftPayload,
   TryRefreshTokenError,
   UnauthorisedError
 } from './session-errors.ts'
-export { StoreUnavailableError } from './store-unavailable-error.ts'
-export { type SDKSession, wrapSdkVerifySession } from './supertokens-bridge.ts'
-export { SupertokensError } from './supertokens-errors.ts'
-export { ThrownValueError } from './thrown-value-error.ts'
+export { safeHook, ThrownValueError } from './thrown-value.ts'
 export type {
-  ClaimValidationError,
-  DocumentedException,
   ErrorClass,
   ErrorCodeMap,
   ErrorForKey,
   ErrorRenderer,
-  ErrorResponses,
-  ErrorsOptions,
   ExceptionHandler,
-  ExceptionInit,
   ExceptionKey,
   HandlerContext,
   HandlerEntry,
   HandlerResult,
   HandlerTable,
-  HeaderBag,
   RenderedBody,
   RenderInput,
-  RequestPart,
   SessionErrorHandlers,
   SessionErrorMap,
-  TokenTheftPayload,
-  ValidationIssue,
-  ValidationOptions,
   WebSocketExceptionHandler,
-  WebSocketLike,
-  WebSocketOptions
+  WebSocketLike
 } from './types.ts'
 export {
+  type RequestPart,
   RequestValidationError,
   ResponseValidationError,
+  type ValidationIssue,
   WebSocketRequestValidationError
 } from './validation/validation-error.ts'
 export { guardSocket, webSocketErrorHandler } from './websocket/socket-errors.ts'

@@ -1,8 +1,166 @@
-import type { Failure } from './failure.ts'
-import type { Entry, HandlerMaps } from './handler-maps.ts'
+import { errorCodes, type FastifyInstance } from 'fastify'
+import { OptionsError } from '../options/options-error.ts'
 import { HTTPException } from './http-exception.ts'
-import type { ErrorSettings } from './settings.ts'
-import type { ErrorClass, ExceptionHandler, ExceptionKey } from './types.ts'
+import type { ErrorSettings } from './options.ts'
+import type {
+  ErrorClass,
+  ErrorForKey,
+  ExceptionHandler,
+  ExceptionKey,
+  HandlerEntry,
+  HandlerTable,
+  NormalizedError
+} from './types.ts'
+import { RequestValidationError } from './validation/validation-error.ts'
+
+const messages = {
+  SUPERSESSION_HANDLERS_FROZEN: 'Exception handlers can only be set before the app is ready',
+  SUPERSESSION_DUPLICATE_HANDLER:
+    'This scope has a handler for the key already; pass { override: true } to replace it',
+  SUPERSESSION_ERRORS_ALREADY_REGISTERED:
+    'The errors plugin is registered in this scope already; pass its options there, or register it in a child',
+  SUPERSESSION_DEBUG_IN_PRODUCTION:
+    "The debug page shows source code; with NODE_ENV=production it needs debug: 'force'"
+} as const
+
+/** A mistake in setting up handlers, found at start. */
+export class ExceptionRegistryError extends Error {
+  readonly code: keyof typeof messages
+
+  constructor(code: keyof typeof messages, subject?: string) {
+    super(subject === undefined ? messages[code] : `${messages[code]} (${subject})`)
+    this.name = 'ExceptionRegistryError'
+    this.code = code
+  }
+}
+
+/** A handler with what it was registered for and by whom. */
+export interface Entry {
+  readonly key: ExceptionKey
+  readonly handler: ExceptionHandler
+  /** The instance that registered it, which is `this` in the handler. */
+  readonly owner: FastifyInstance
+  /** The handler of the same key further up, which is next in line. */
+  readonly overrides: Entry | undefined
+}
+
+/** Pairs a key with its handler, whose error argument is inferred from the key. */
+export function on<const K extends ExceptionKey>(
+  key: K,
+  handler: ExceptionHandler<ErrorForKey<K>>
+): HandlerEntry {
+  return [key, handler]
+}
+
+const sessionNames: ReadonlySet<string> = new Set([
+  'UNAUTHORISED',
+  'TRY_REFRESH_TOKEN',
+  'TOKEN_THEFT_DETECTED',
+  'INVALID_CLAIMS',
+  'CLEAR_DUPLICATE_SESSION_COOKIES',
+  'BAD_INPUT_ERROR',
+  'PLUGIN_ERROR',
+  'UNKNOWN_ERROR'
+])
+
+/**
+ * The handlers of one scope, by kind of key.
+ *
+ * Classes are kept by their prototype: it is what an error's prototype chain holds, and a
+ * `constructor` property can be forged.
+ */
+export class HandlerMaps {
+  readonly sessions: Map<string, Entry> = new Map()
+  readonly codes: Map<string, Entry> = new Map()
+  readonly statuses: Map<number, Entry> = new Map()
+  readonly classes: Map<object, Entry> = new Map()
+
+  get(key: ExceptionKey): Entry | undefined {
+    const { map, id } = this.#slot(key)
+    return map.get(id)
+  }
+
+  /**
+   * @throws ExceptionRegistryError (`SUPERSESSION_DUPLICATE_HANDLER`) for a key that is set, unless
+   * `override`.
+   */
+  set(entry: Entry, override = false): void {
+    const { map, id } = this.#slot(entry.key)
+    if (typeof entry.handler !== 'function') {
+      throw new OptionsError('handler', 'a function', entry.handler)
+    }
+    if (map.has(id) && !override) {
+      throw new ExceptionRegistryError('SUPERSESSION_DUPLICATE_HANDLER', keyName(entry.key))
+    }
+    map.set(id, entry)
+  }
+
+  /** Sets every handler of a table as the app writes it. */
+  setAll(table: HandlerTable, owner: FastifyInstance): void {
+    for (const [key, handler] of entriesOf(table)) {
+      this.set({ key, handler, owner, overrides: undefined })
+    }
+  }
+
+  /** A copy of `parent` with these handlers laid over it. */
+  over(parent: HandlerMaps): HandlerMaps {
+    const merged = new HandlerMaps()
+    overlay(merged.sessions, parent.sessions, this.sessions)
+    overlay(merged.codes, parent.codes, this.codes)
+    overlay(merged.statuses, parent.statuses, this.statuses)
+    overlay(merged.classes, parent.classes, this.classes)
+    return merged
+  }
+
+  #slot(key: ExceptionKey): { map: Map<unknown, Entry>; id: unknown } {
+    if (isValidationAlias(key)) return { map: this.classes, id: RequestValidationError.prototype }
+    if (isErrorClass(key)) return { map: this.classes, id: key.prototype }
+    if (typeof key === 'string' && key !== '') {
+      return { map: sessionNames.has(key) ? this.sessions : this.codes, id: key }
+    }
+    if (typeof key === 'number' && Number.isInteger(key) && key >= 200 && key <= 599) {
+      return { map: this.statuses, id: key }
+    }
+    throw new OptionsError('key', 'a class, a status from 200 to 599, or a name', key)
+  }
+}
+
+/** How a key is called in logs and messages. */
+export function keyName(key: ExceptionKey): string {
+  return typeof key === 'function' ? key.name : String(key)
+}
+
+/** The entries of a handler table in either form. */
+export function entriesOf(table: HandlerTable): Iterable<HandlerEntry> {
+  if (typeof table !== 'object' || table === null) {
+    throw new OptionsError('exceptionHandlers', 'a list of on(key, handler), or a record', table)
+  }
+  if (Symbol.iterator in table) return table
+  for (const name of Object.keys(table)) {
+    if (!sessionNames.has(name)) {
+      throw new OptionsError(`exceptionHandlers.${name}`, 'left out: it names no session error')
+    }
+  }
+  return Object.entries(table) as HandlerEntry[]
+}
+
+/** The error Fastify throws is a plain one with this code, and no instance of the class. */
+function isValidationAlias(key: ExceptionKey): boolean {
+  return key === 'FST_ERR_VALIDATION' || key === errorCodes.FST_ERR_VALIDATION
+}
+
+function isErrorClass(key: unknown): key is ErrorClass {
+  return typeof key === 'function' && typeof key.prototype === 'object' && key.prototype !== null
+}
+
+function overlay<I>(
+  merged: Map<I, Entry>,
+  parent: ReadonlyMap<I, Entry>,
+  own: ReadonlyMap<I, Entry>
+): void {
+  for (const [id, entry] of parent) merged.set(id, entry)
+  for (const [id, entry] of own) merged.set(id, { ...entry, overrides: parent.get(id) })
+}
 
 /** Handlers that had their turn in a request; each has one. */
 export type Used = ReadonlySet<ExceptionHandler>
@@ -43,20 +201,20 @@ export class ExceptionTable {
    *
    * @returns `undefined` when only the default is left.
    */
-  find(failure: Failure, used: Used): Entry | undefined {
+  find(normalized: NormalizedError, used: Used): Entry | undefined {
     const { sessions, codes, statuses } = this.#maps
-    const { kind, sessionType, code, status } = failure
+    const { kind, sessionType, code, status } = normalized
     return (
       (sessionType !== undefined ? unused(sessions.get(sessionType), used) : undefined) ??
       (code !== undefined ? unused(codes.get(code), used) : undefined) ??
       (kind === 'http' ? unused(statuses.get(status), used) : undefined) ??
-      this.#findClass(failure, used) ??
+      this.#findClass(normalized, used) ??
       (kind === 'http' ? unused(this.#http, used) : undefined) ??
       (kind === 'server' ? this.#findCatchAll(used) : undefined)
     )
   }
 
-  #findClass({ error, prototype }: Failure, used: Used): Entry | undefined {
+  #findClass({ error, prototype }: NormalizedError, used: Used): Entry | undefined {
     if (prototype === null) return undefined
     let entries = this.#byPrototype.get(prototype)
     if (entries === undefined) {

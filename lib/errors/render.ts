@@ -1,67 +1,127 @@
-import { STATUS_CODES } from 'node:http'
-import type { FastifyRequest } from 'fastify'
-import { ErrorReply } from './error-reply.ts'
-import { stringifyJson, stringifyPlain } from './json.ts'
-import { reasonPhrase } from './reason-phrase.ts'
-import { jsonType, renderDetail } from './renderers.ts'
-import type { ErrorSettings } from './settings.ts'
-import type { ValidationIssue } from './types.ts'
+import { reasonPhrase } from './http-exception.ts'
+import type { RenderedBody, RenderInput } from './types.ts'
 
-export interface Renderable {
-  readonly status: number
-  readonly error: Error
-  /** What may be shown; `undefined` stands for the reason phrase. */
-  readonly detail?: unknown
-  readonly issues?: readonly ValidationIssue[] | undefined
-  readonly code?: string | undefined
+export const jsonType = 'application/json; charset=utf-8'
+
+/** Some errors have no request: what came was not HTTP. */
+type InputWithoutRequest = Omit<RenderInput, 'request'>
+
+/** FastAPI's form: `{"detail": ...}`. */
+export function renderDetail({ detail, issues, code }: InputWithoutRequest): RenderedBody {
+  const body = { detail: issues ?? detail }
+  return { body: code === undefined ? body : { ...body, code } }
 }
 
-/** Most errors say no more than their status: these bodies are made once. */
-const phraseBodies: ReadonlyMap<number, string> = new Map(
-  Object.entries(STATUS_CODES).map(([status, detail]) => [
-    Number(status),
-    JSON.stringify({ detail })
-  ])
-)
+/** Fastify's own form: `{"statusCode", "code", "error", "message"}`. */
+export function renderFastify({ status, error, detail, code }: InputWithoutRequest): RenderedBody {
+  const message = typeof detail === 'string' ? detail : messageOf(error)
+  const body = { statusCode: status, error: reasonPhrase(status), message }
+  return { body: code === undefined ? body : { ...body, code } }
+}
 
-/** The reply to an error in the form the scope's renderer gives it, as a string already. */
-export function renderReply(
-  { status, error, detail, issues, code }: Renderable,
-  request: FastifyRequest,
-  { render, exposeCode }: ErrorSettings
-): ErrorReply {
-  const isPlain = render === renderDetail && !exposeCode
-  const plainBody = isPlain ? plainBodyOf(status, detail, issues) : undefined
-  if (plainBody !== undefined) return new ErrorReply(status, plainBody, { type: jsonType })
-  const input = {
-    status,
-    error,
-    detail: detail === undefined ? reasonPhrase(status) : detail,
-    request,
-    ...(issues && { issues }),
-    ...(code !== undefined && !isPlain && { code })
+/** Names RFC 9457 3.1 gives a meaning, and those that are no plain keys. */
+const reservedMembers: ReadonlySet<string> = new Set([
+  'type',
+  'title',
+  'status',
+  'detail',
+  'instance',
+  '__proto__',
+  'constructor',
+  'prototype'
+])
+
+/** RFC 9457: `application/problem+json`. Members of an object detail become members of the problem. */
+export function renderProblem({ status, detail, issues, code }: InputWithoutRequest): RenderedBody {
+  const body: Record<string, unknown> = {
+    type: 'about:blank',
+    title: reasonPhrase(status),
+    status
   }
-  const onUnserializable = () =>
-    request.log.warn('a part of an error detail could not be serialised')
-  let rendered = renderDetail(input)
+  if (typeof detail === 'string') body['detail'] = detail
+  if (code !== undefined) body['code'] = code
+  if (issues) body['errors'] = issues.map((issue) => ({ ...issue, pointer: pointerTo(issue.loc) }))
+  else if (isPlainObject(detail)) {
+    for (const [name, value] of Object.entries(detail)) {
+      if (!reservedMembers.has(name)) body[name] = value
+    }
+  }
+  return { type: 'application/problem+json; charset=utf-8', body }
+}
+
+/** RFC 6901, as a URI fragment, below the part of the request that the location begins with. */
+function pointerTo(loc: readonly (string | number)[]): string {
+  const segments = loc.slice(1).map((segment) => {
+    return encodeURIComponent(String(segment).replaceAll('~', '~0').replaceAll('/', '~1'))
+  })
+  return ['#', ...segments].join('/')
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : ''
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** What was left out of a value that JSON cannot hold, for the log. */
+export type OnUnserializable = () => void
+
+/**
+ * JSON of any value, without ever throwing: an error's detail must not change the error's status.
+ *
+ * What JSON has no form for becomes the nearest thing it has: BigInt a string, Map an object, Set an
+ * array, an Error its message, bytes base64, a cycle `"[Circular]"`, and what throws while it is
+ * read `"[Unserializable]"`.
+ */
+export function stringifyJson(value: unknown, onUnserializable: OnUnserializable = ignore): string {
+  return JSON.stringify(jsonable(value, [], onUnserializable)) ?? 'null'
+}
+
+/** JSON of a value that is most likely plain: at full speed, and with all care if that fails. */
+export function stringifyPlain(value: unknown): string {
   try {
-    rendered = render(input)
-  } catch (err) {
-    request.log.error({ err }, 'an error renderer failed')
+    return JSON.stringify(value)
+  } catch {
+    return stringifyJson(value)
   }
-  const { type = jsonType, body } = rendered
-  const isRaw = typeof body === 'string' || Buffer.isBuffer(body)
-  return new ErrorReply(status, isRaw ? body : stringifyJson(body, onUnserializable), { type })
 }
 
-/** The body of the detail renderer for details that need no care, which are nearly all. */
-function plainBodyOf(
-  status: number,
-  detail: unknown,
-  issues: Renderable['issues']
-): string | undefined {
-  // Issues are made here, of strings and numbers; what a full echo may hold besides is the input.
-  if (issues !== undefined) return `{"detail":${stringifyPlain(issues)}}`
-  if (detail === undefined) return phraseBodies.get(status)
-  return typeof detail === 'string' ? `{"detail":${JSON.stringify(detail)}}` : undefined
+function ignore(): void {}
+
+function jsonable(
+  value: unknown,
+  ancestors: object[],
+  onUnserializable: OnUnserializable
+): unknown {
+  if (typeof value === 'bigint') return value.toString()
+  if (typeof value === 'function' || typeof value === 'symbol') return null
+  if (typeof value !== 'object' || value === null) return value
+  if (ancestors.includes(value)) return '[Circular]'
+  try {
+    return jsonableObject(value, [...ancestors, value], onUnserializable)
+  } catch {
+    onUnserializable()
+    return '[Unserializable]'
+  }
+}
+
+function jsonableObject(
+  value: object,
+  ancestors: object[],
+  onUnserializable: OnUnserializable
+): unknown {
+  const convert = (item: unknown) => jsonable(item, ancestors, onUnserializable)
+  if (ArrayBuffer.isView(value)) {
+    return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')
+  }
+  if ('toJSON' in value && typeof value.toJSON === 'function') return convert(value.toJSON())
+  if (value instanceof Error) return value.message
+  if (Array.isArray(value)) return value.map(convert)
+  if (value instanceof Set) return [...value].map(convert)
+  const entries = value instanceof Map ? value.entries() : Object.entries(value)
+  const copy = Object.create(null)
+  for (const [key, item] of entries) copy[String(key)] = convert(item)
+  return copy
 }

@@ -1,8 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { HandlerMaps } from './handler-maps.ts'
-import { ExceptionTable } from './registry.ts'
+import { type ErrorSettings, resolveSettings } from './options.ts'
+import { ExceptionTable, HandlerMaps } from './registry.ts'
 import type { RouteIndex } from './route-index.ts'
-import { type ErrorSettings, resolveSettings } from './settings.ts'
 import type { HandlerTable } from './types.ts'
 
 const kScope: unique symbol = Symbol('fastify-supersession.errors')

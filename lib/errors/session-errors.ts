@@ -1,7 +1,48 @@
+import type { HeaderBag } from './http-exception.ts'
 import { resumeStacks, suspendStacks } from './stackless.ts'
-import type { ClaimValidationError, TokenTheftPayload } from './types.ts'
 
-export type { ClaimValidationError, TokenTheftPayload } from './types.ts'
+/** Whose session it was. */
+export interface TokenTheftPayload {
+  readonly sessionHandle: string
+  readonly userId: string
+  readonly recipeUserId: string
+}
+
+/** A claim validator that did not pass, and why. `reason` goes to the client. */
+export interface ClaimValidationError {
+  readonly id: string
+  readonly reason?: unknown
+}
+
+/** Why a session was refused. These codes do not change. */
+export type SessionErrorReason =
+  | 'no-token'
+  | 'malformed'
+  | 'expired'
+  | 'not-yet-valid'
+  | 'signature'
+  | 'unknown-key'
+  | 'algorithm'
+  | 'key-kind'
+  | 'anti-csrf'
+  | 'custom-header'
+  | 'origin'
+  | 'duplicate-cookies'
+  | 'refresh-token'
+  | 'stale'
+  | 'revoked'
+  | 'ended'
+  | 'theft'
+  | 'claims'
+  | 'device'
+
+/** What every session error may be given. */
+export interface SessionErrorInit {
+  readonly reason?: SessionErrorReason
+  readonly cause?: unknown
+}
+
+const noStore: HeaderBag = Object.freeze({ 'cache-control': 'no-store' })
 
 /**
  * What a session check or a refresh can end in, other than a session.
@@ -21,6 +62,8 @@ export type { ClaimValidationError, TokenTheftPayload } from './types.ts'
 export abstract class SessionError<T extends string = string, P = unknown> extends Error {
   readonly fromRecipe = 'session' as const
   readonly type: T
+  /** Why, as a code that does not change. For logs and handlers; never in a default body. */
+  readonly reason: SessionErrorReason | undefined
   /** Whether the reply takes the tokens away from the client, in cookies and headers alike. */
   readonly clearTokens: boolean
   readonly #payload: P
@@ -28,7 +71,7 @@ export abstract class SessionError<T extends string = string, P = unknown> exten
   constructor(
     type: T,
     message: string,
-    { payload, clearTokens, cause }: { payload: P; clearTokens: boolean; cause?: unknown }
+    { payload, clearTokens, reason, cause }: SessionErrorInit & { payload: P; clearTokens: boolean }
   ) {
     // Every expired access token is one of these; a stack is most of what an error costs.
     const limit = suspendStacks()
@@ -36,6 +79,7 @@ export abstract class SessionError<T extends string = string, P = unknown> exten
     resumeStacks(limit)
     this.name = new.target.name
     this.type = type
+    this.reason = reason
     this.clearTokens = clearTokens
     this.#payload = payload
   }
@@ -43,6 +87,29 @@ export abstract class SessionError<T extends string = string, P = unknown> exten
   /** No property of its own, so that log serializers which copy those pass it over. */
   get payload(): P {
     return this.#payload
+  }
+
+  /**
+   * The status for error handlers that know nothing of this package: an app's own, those of routes
+   * that were declared before the plugin, or a framework's. The plugin goes by its options.
+   */
+  get statusCode(): number {
+    return 401
+  }
+
+  /** As `statusCode`, under the name that other frameworks read. */
+  get status(): number {
+    return this.statusCode
+  }
+
+  /** The message may be sent. */
+  get expose(): boolean {
+    return true
+  }
+
+  /** Nothing may store the reply. */
+  get headers(): HeaderBag {
+    return noStore
   }
 }
 
@@ -54,16 +121,16 @@ export class UnauthorisedError extends SessionError<'UNAUTHORISED', { clearToken
    */
   constructor(
     message = 'unauthorised',
-    { clearTokens = true, cause }: { clearTokens?: boolean; cause?: unknown } = {}
+    { clearTokens = true, ...init }: SessionErrorInit & { clearTokens?: boolean } = {}
   ) {
-    super('UNAUTHORISED', message, { payload: { clearTokens }, clearTokens, cause })
+    super('UNAUTHORISED', message, { payload: { clearTokens }, clearTokens, ...init })
   }
 }
 
 /** The access token is expired, unknown or not confirmed; a refresh brings a good one. */
 export class TryRefreshTokenError extends SessionError<'TRY_REFRESH_TOKEN', undefined> {
-  constructor(message = 'try refresh token', { cause }: { cause?: unknown } = {}) {
-    super('TRY_REFRESH_TOKEN', message, { payload: undefined, clearTokens: false, cause })
+  constructor(message = 'try refresh token', init: SessionErrorInit = {}) {
+    super('TRY_REFRESH_TOKEN', message, { payload: undefined, clearTokens: false, ...init })
   }
 }
 
@@ -75,9 +142,14 @@ export class TokenTheftDetectedError extends SessionError<
   constructor(
     payload: TokenTheftPayload,
     message = 'token theft detected',
-    { cause }: { cause?: unknown } = {}
+    init: SessionErrorInit = {}
   ) {
-    super('TOKEN_THEFT_DETECTED', message, { payload, clearTokens: true, cause })
+    super('TOKEN_THEFT_DETECTED', message, {
+      payload,
+      clearTokens: true,
+      reason: 'theft',
+      ...init
+    })
   }
 }
 
@@ -89,9 +161,13 @@ export class InvalidClaimsError extends SessionError<
   constructor(
     payload: readonly ClaimValidationError[],
     message = 'invalid claim',
-    { cause }: { cause?: unknown } = {}
+    init: SessionErrorInit = {}
   ) {
-    super('INVALID_CLAIMS', message, { payload, clearTokens: false, cause })
+    super('INVALID_CLAIMS', message, { payload, clearTokens: false, reason: 'claims', ...init })
+  }
+
+  override get statusCode(): number {
+    return 403
   }
 }
 
@@ -102,12 +178,98 @@ export class ClearDuplicateSessionCookiesError extends SessionError<
 > {
   constructor(
     message = 'The request contains multiple session cookies. They are being cleared.',
-    { cause }: { cause?: unknown } = {}
+    init: SessionErrorInit = {}
   ) {
     super('CLEAR_DUPLICATE_SESSION_COOKIES', message, {
       payload: undefined,
       clearTokens: false,
-      cause
+      reason: 'duplicate-cookies',
+      ...init
     })
   }
+
+  override get statusCode(): number {
+    return 200
+  }
+}
+
+/** A session error of another copy of this package, or any error of the supertokens-node SDK. */
+interface ForeignSessionError extends Error {
+  readonly type: string
+  readonly payload?: unknown
+  readonly fromRecipe?: unknown
+  readonly errMagic?: unknown
+  readonly code?: unknown
+}
+
+/** An error of the SDK that has no class of its own here: bad input, a plugin's, an unknown one. */
+export class SupertokensError extends SessionError<string, unknown> {
+  constructor(type: string, message: string, { cause }: { cause: unknown }) {
+    super(type, message, { payload: undefined, clearTokens: false, cause })
+  }
+}
+
+/**
+ * Gives back a session error as one of our classes, whoever threw it.
+ *
+ * Only instances of `Error` are considered: what an app throws by accident, a request's body for
+ * example, must not be able to pass for one.
+ */
+export function recognizeSessionError(error: Error): SessionError | undefined {
+  if (error instanceof SessionError) return error
+  if (!isForeignSessionError(error)) return undefined
+  const convert = conversions[error.type] ?? unknownType
+  return convert(error)
+}
+
+function isForeignSessionError(error: Error): error is ForeignSessionError {
+  if (!('type' in error) || typeof error.type !== 'string') return false
+  return (
+    ('fromRecipe' in error && error.fromRecipe === 'session') ||
+    ('errMagic' in error && typeof error.errMagic === 'string')
+  )
+}
+
+/** Whether an error comes from the SDK, and is not a session error of a copy of this package. */
+export function isSdkError(error: unknown): error is Error {
+  return error instanceof Error && 'errMagic' in error && typeof error.errMagic === 'string'
+}
+
+type Conversion = (error: ForeignSessionError) => SessionError
+
+const conversions: Readonly<Record<string, Conversion>> = {
+  UNAUTHORISED: (error) => {
+    const { clearTokens } = Object(error.payload) as { clearTokens?: unknown }
+    return new UnauthorisedError(error.message, {
+      clearTokens: clearTokens !== false,
+      cause: error
+    })
+  },
+  TRY_REFRESH_TOKEN: (error) => new TryRefreshTokenError(error.message, { cause: error }),
+  TOKEN_THEFT_DETECTED: (error) => {
+    const { sessionHandle, userId, recipeUserId } = Object(error.payload)
+    const payload = {
+      sessionHandle: String(sessionHandle),
+      userId: String(userId),
+      recipeUserId: recipeUserIdText(recipeUserId, userId)
+    }
+    return new TokenTheftDetectedError(payload, error.message, { cause: error })
+  },
+  INVALID_CLAIMS: (error) => {
+    const claims = Array.isArray(error.payload) ? error.payload : []
+    return new InvalidClaimsError(claims, error.message, { cause: error })
+  },
+  CLEAR_DUPLICATE_SESSION_COOKIES: (error) =>
+    new ClearDuplicateSessionCookiesError(error.message, { cause: error })
+}
+
+function unknownType(error: ForeignSessionError): SessionError {
+  return new SupertokensError(error.type, error.message, { cause: error })
+}
+
+/** The SDK wraps the id of a login method in an object. */
+function recipeUserIdText(value: unknown, userId: unknown): string {
+  const { getAsString } = Object(value) as { getAsString?: () => unknown }
+  if (typeof getAsString === 'function') return String(getAsString.call(value))
+  return String(value ?? userId)
 }

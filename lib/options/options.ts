@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ErrorsOptions } from '../errors/types.ts'
+import type { ErrorsOptions } from '../errors/options.ts'
 import type { SigningAlgorithm } from '../keys/types.ts'
 import type { Claim, ClaimValidator, Sessions, TransferMethod } from '../session/types.ts'
 import type { SessionStore } from '../stores/store.ts'

@@ -1,4 +1,4 @@
-import { StoreUnavailableError } from '../errors/store-unavailable-error.ts'
+import { StoreUnavailableError } from '../errors/http-exception.ts'
 import type { Awaitable, SessionStore } from '../stores/store.ts'
 
 /** What time it is, for everything that sessions, tokens and keys are dated by. */

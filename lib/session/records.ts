@@ -1,4 +1,4 @@
-import { StoreUnavailableError } from '../errors/store-unavailable-error.ts'
+import { StoreUnavailableError } from '../errors/http-exception.ts'
 import type { SessionRecord, SessionStore } from '../stores/store.ts'
 import type { Clock } from './clock.ts'
 import type { JsonObject, SessionInformation } from './types.ts'

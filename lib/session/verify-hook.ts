@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Awaitable, isPromise } from '../awaitable.ts'
 import { markSessionHook } from '../errors/openapi/session-hook.ts'
-import { asError } from '../errors/thrown-value-error.ts'
+import { asError } from '../errors/thrown-value.ts'
 import { type Check, checkNames, functionOf, oneOf } from '../options/check.ts'
 import type { Session, Sessions, VerifySessionHook, VerifySessionOptions } from './types.ts'
 

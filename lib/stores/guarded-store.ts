@@ -1,5 +1,5 @@
 import { type Awaitable, isPromise } from '../awaitable.ts'
-import { StoreUnavailableError } from '../errors/store-unavailable-error.ts'
+import { StoreUnavailableError } from '../errors/http-exception.ts'
 import type { SessionRecord, SessionStore, StoredKey } from './store.ts'
 
 /** Longer than a store takes that works; by then a client rather tries again. */

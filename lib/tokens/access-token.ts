@@ -3,7 +3,9 @@ import type { SigningKey } from '../keys/signing-key.ts'
 import type { KeyKind } from '../keys/types.ts'
 import type { AccessToken, AccessTokenPayload, JsonObject } from '../session/types.ts'
 import type { Awaitable } from '../stores/store.ts'
-import { VerifiedTokens } from './verified-tokens.ts'
+import { type ReceivedAccessToken, VerifiedTokens } from './verified-tokens.ts'
+
+export type { ReceivedAccessToken } from './verified-tokens.ts'
 
 /** Browsers cap a cookie at 4 KiB and servers cap headers at 16; ours stay far below. */
 const MAX_LENGTH = 8192
@@ -20,17 +22,6 @@ const PROTECTED_CLAIMS: ReadonlySet<string> = new Set([
   'tId',
   'stt'
 ])
-
-/** A token that looks like ours, verified or not. */
-export interface ReceivedAccessToken {
-  readonly text: string
-  readonly kid: string
-  readonly algorithm: unknown
-  /** Not to be believed before {@link AccessTokens.verify} has answered it. */
-  readonly payload: AccessTokenPayload
-  /** The key that verified this very text earlier. */
-  readonly verifiedBy: SigningKey | null
-}
 
 /** What a new access token says, besides the times. */
 export interface AccessTokenFacts {

@@ -1,4 +1,16 @@
-import type { ReceivedAccessToken } from './access-token.ts'
+import type { SigningKey } from '../keys/signing-key.ts'
+import type { AccessTokenPayload } from '../session/types.ts'
+
+/** A token that looks like ours, verified or not. */
+export interface ReceivedAccessToken {
+  readonly text: string
+  readonly kid: string
+  readonly algorithm: unknown
+  /** Not to be believed before `AccessTokens.verify` has answered it. */
+  readonly payload: AccessTokenPayload
+  /** The key that verified this very text earlier. */
+  readonly verifiedBy: SigningKey | null
+}
 
 /** 96 bits of a signature: no two tokens share them but by an accident that nobody can cause. */
 const KEY_LENGTH = 16

@@ -7,7 +7,7 @@ class Broken extends Error {
   override name = 'Broken'
 }
 
-test('D1: while debugging an unhandled error is a traceback, whatever catch-all there is', async (t) => {
+test('while debugging an unhandled error is a traceback, whatever catch-all there is', async (t) => {
   const { app, lines } = await errorApp(t, { debug: true })
   app.setExceptionHandler(Error, () => t.fail('must not run'))
   app.setExceptionHandler(500, (error) => ({ status: error.statusCode }))
@@ -26,7 +26,7 @@ test('D1: while debugging an unhandled error is a traceback, whatever catch-all 
   t.equal(lines.filter(({ msg }) => msg === 'request failed').length, 4)
 })
 
-test('D2: browsers get HTML, everybody else text', async (t) => {
+test('browsers get HTML, everybody else text', async (t) => {
   const { app } = await errorApp(t, { debug: true })
   throwing(app, '/', new Broken('typo'))
   const typeFor = async (accept?: string) => {
@@ -38,7 +38,7 @@ test('D2: browsers get HTML, everybody else text', async (t) => {
   t.equal(await typeFor(), 'text/plain; charset=utf-8')
 })
 
-test('D3: the page shows class, message, causes and source lines, all escaped', async (t) => {
+test('the page shows class, message, causes and source lines, all escaped', async (t) => {
   const { app } = await errorApp(t, { debug: true })
   const cause = new AggregateError([new Error('part')], 'several')
   Object.assign(cause.errors[0], { cause })
@@ -59,7 +59,7 @@ test('D3: the page shows class, message, causes and source lines, all escaped', 
   )
 })
 
-test('D3: text shows the causes too, and what is thrown need not have a stack', async (t) => {
+test('text shows the causes too, and what is thrown need not have a stack', async (t) => {
   const { app } = await errorApp(t, { debug: true })
   const bare = new Error('without a stack')
   Object.defineProperty(bare, 'stack', { value: undefined })
@@ -67,7 +67,7 @@ test('D3: text shows the causes too, and what is thrown need not have a stack', 
   t.match((await app.inject('/')).body, /top[\s\S]*Caused by: without a stack/u)
 })
 
-test('D3: without the parser the page is text, and the log says what is missing', async (t) => {
+test('without the parser the page is text, and the log says what is missing', async (t) => {
   const { app, lines } = await errorApp(t)
   app.get('/', async (request) => {
     const reply = await debugReply(new Error('typo'), request, () =>
@@ -80,7 +80,7 @@ test('D3: without the parser the page is text, and the log says what is missing'
   t.match(lines, [{ level: 40, msg: /youch-core/ }])
 })
 
-test('D3: frames without a place or a source are listed by what is known of them', async (t) => {
+test('frames without a place or a source are listed by what is known of them', async (t) => {
   const { app } = await errorApp(t)
   class ErrorParser {
     async parse(error: Error) {
@@ -101,7 +101,7 @@ test('D3: frames without a place or a source are listed by what is known of them
   t.notMatch(body, '<pre>')
 })
 
-test('D4: the page is neither cached nor scripted, and the app is warned', async (t) => {
+test('the page is neither cached nor scripted, and the app is warned', async (t) => {
   const { app, lines } = await errorApp(t, { debug: true })
   throwing(app, '/', new Error('x'))
   t.match((await app.inject('/')).headers, {
@@ -112,7 +112,7 @@ test('D4: the page is neither cached nor scripted, and the app is warned', async
   t.match(lines[0], { level: 40, msg: /tracebacks/ })
 })
 
-test('D4: production refuses to debug unless it is forced', async (t) => {
+test('production refuses to debug unless it is forced', async (t) => {
   const before = process.env['NODE_ENV']
   t.teardown(() => {
     if (before === undefined) delete process.env['NODE_ENV']

@@ -195,7 +195,7 @@ const settings: ErrorsOptions[] = [
   {},
   { render: 'problem' },
   { compat: 'fastify' },
-  { compat: 'fastapi-strict', stripHeaders: 'all' },
+  { stripHeaders: 'all' },
   { render: refuse }
 ]
 

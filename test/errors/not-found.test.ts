@@ -4,20 +4,20 @@ import errors, { HTTPException, notFoundHandler } from '../../lib/errors/index.t
 import supersession from '../../lib/index.ts'
 import { errorApp } from './error-app.ts'
 
-test('N1: an unknown path is a 404 that does not repeat the URL', async (t) => {
+test('an unknown path is a 404 that does not repeat the URL', async (t) => {
   const { app } = await errorApp(t)
   const reply = await app.inject('/nope?q=secret')
   t.equal(reply.statusCode, 404)
   t.equal(reply.body, '{"detail":"Not Found"}')
 })
 
-test('N1: handlers of 404 and of HTTPException see it', async (t) => {
+test('handlers of 404 and of HTTPException see it', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(404, () => 'where?')
   t.equal((await app.inject('/nope')).body, 'where?')
 })
 
-test('N2: a known path with another method is a 405 that lists the methods', async (t) => {
+test('a known path with another method is a 405 that lists the methods', async (t) => {
   const { app } = await errorApp(t, {}, { routerOptions: { ignoreTrailingSlash: true } })
   app.get('/a/:id', async () => 'ok')
   app.put('/a/:id', async () => 'ok')
@@ -31,7 +31,7 @@ test('N2: a known path with another method is a 405 that lists the methods', asy
   t.equal((await app.inject({ method: 'POST', url: '/c' })).statusCode, 404)
 })
 
-test('N2: it is a 404 where the option is off', async (t) => {
+test('it is a 404 where the option is off', async (t) => {
   for (const options of [{ methodNotAllowed: false }, { notFound: false }]) {
     const { app } = await errorApp(t, options)
     app.get('/a', async () => 'ok')
@@ -39,7 +39,7 @@ test('N2: it is a 404 where the option is off', async (t) => {
   }
 })
 
-test('N2: a path that answers only OPTIONS, as CORS plugins make of every path, is a 404', async (t) => {
+test('a path that answers only OPTIONS, as CORS plugins make of every path, is a 404', async (t) => {
   const { app } = await errorApp(t)
   app.options('*', async () => 'ok')
   app.get('/a', async () => 'ok')
@@ -49,7 +49,7 @@ test('N2: a path that answers only OPTIONS, as CORS plugins make of every path, 
   t.equal(reply.headers['allow'], 'GET, HEAD, OPTIONS')
 })
 
-test('N3: routes declared before the plugin are unknown to it and stay 404', async (t) => {
+test('routes declared before the plugin are unknown to it and stay 404', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   app.get('/early', async () => 'ok')
@@ -57,7 +57,7 @@ test('N3: routes declared before the plugin are unknown to it and stay 404', asy
   t.equal((await app.inject({ method: 'POST', url: '/early' })).statusCode, 404)
 })
 
-test('N4: reply.callNotFound() in a route is a 404', async (t) => {
+test('reply.callNotFound() in a route is a 404', async (t) => {
   const { app } = await errorApp(t)
   app.get('/a', (_request, reply) => reply.callNotFound())
   const reply = await app.inject('/a')
@@ -65,7 +65,7 @@ test('N4: reply.callNotFound() in a route is a 404', async (t) => {
   t.equal(reply.body, '{"detail":"Not Found"}')
 })
 
-test('N5: a child with a not-found handler of its own resolves with its own handlers', async (t) => {
+test('a child with a not-found handler of its own resolves with its own handlers', async (t) => {
   const { app } = await errorApp(t)
   await app.register(
     async (child) => {
@@ -80,7 +80,7 @@ test('N5: a child with a not-found handler of its own resolves with its own hand
   t.same((await app.inject('/nope')).json(), { detail: 'Not Found' })
 })
 
-test('N6: a not-found handler that is there already stays in charge', async (t) => {
+test('a not-found handler that is there already stays in charge', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   app.setNotFoundHandler(() => 'mine')
@@ -88,7 +88,7 @@ test('N6: a not-found handler that is there already stays in charge', async (t) 
   t.equal((await app.inject('/nope')).body, 'mine')
 })
 
-test('N6: with notFound off the app sets its own, and may use ours', async (t) => {
+test('with notFound off the app sets its own, and may use ours', async (t) => {
   const { app } = await errorApp(t, { notFound: false })
   app.setNotFoundHandler((request, reply) => notFoundHandler(request, reply))
   t.equal((await app.inject('/nope')).body, '{"detail":"Not Found"}')
@@ -101,7 +101,7 @@ test('the not-found handler works without the plugin', async (t) => {
   t.equal((await app.inject('/nope')).statusCode, 404)
 })
 
-test('N7: an unknown path is a 404 also where every request needs a session', async (t) => {
+test('an unknown path is a 404 also where every request needs a session', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   await app.register(supersession)

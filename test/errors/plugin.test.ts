@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import { test } from 'tap'
 import errors, { HTTPException, on, RequestValidationError } from '../../lib/errors/index.ts'
-import { installErrors } from '../../lib/errors/install.ts'
+import { installErrors } from '../../lib/errors/plugin.ts'
 
 class UnicornError extends Error {}
 

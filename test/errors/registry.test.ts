@@ -3,7 +3,6 @@ import createError from '@fastify/error'
 import Fastify, { errorCodes, type FastifyInstance, type FastifyReply } from 'fastify'
 import { test } from 'tap'
 import errors, {
-  DEFERRED,
   type ErrorClass,
   ErrorReply,
   type ExceptionKey,
@@ -29,14 +28,14 @@ async function answererOf(app: FastifyInstance, url: string): Promise<unknown> {
   return (await app.inject(url)).json().by
 }
 
-test('R1: a handler of a class answers its subclasses', async (t) => {
+test('a handler of a class answers its subclasses', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(A, named('A'))
   throwing(app, '/', new B())
   t.equal(await answererOf(app, '/'), 'A')
 })
 
-test('R2: the most specific class wins whatever the order of registration', async (t) => {
+test('the most specific class wins whatever the order of registration', async (t) => {
   const keys: [ErrorClass, string][] = [
     [Error, 'Error'],
     [A, 'A'],
@@ -54,14 +53,14 @@ test('R2: the most specific class wins whatever the order of registration', asyn
   }
 })
 
-test('R2: a forged constructor property does not choose the handler', async (t) => {
+test('a forged constructor property does not choose the handler', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(A, named('A'))
   throwing(app, '/', Object.assign(new Error('x'), { constructor: A }))
   t.equal((await app.inject('/')).statusCode, 500)
 })
 
-test('R3: a handler of a status beats the handler of the very class', async (t) => {
+test('a handler of a status beats the handler of the very class', async (t) => {
   const { app } = await errorApp(t)
   class My extends HTTPException {}
   app.setExceptionHandler(My, named('My'))
@@ -72,7 +71,7 @@ test('R3: a handler of a status beats the handler of the very class', async (t) 
   t.equal(await answererOf(app, '/403'), 'My')
 })
 
-test('R3: a handler of a status sees errors of Fastify, but no session errors', async (t) => {
+test('a handler of a status sees errors of Fastify, but no session errors', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(415, (error) => ({ by: error.statusCode }))
   app.setExceptionHandler(401, named('401'))
@@ -85,7 +84,7 @@ test('R3: a handler of a status sees errors of Fastify, but no session errors', 
   t.same((await app.inject('/session')).json(), { message: 'unauthorised' })
 })
 
-test('R4: a handler of 422 does not see validation errors', async (t) => {
+test('a handler of 422 does not see validation errors', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(422, named('422'))
   const params = { type: 'object', properties: { id: { type: 'integer' } } }
@@ -95,7 +94,7 @@ test('R4: a handler of 422 does not see validation errors', async (t) => {
   t.equal(await answererOf(app, '/thrown'), '422')
 })
 
-test('R5: a handler of 500 also answers unhandled errors, unless there is one of Error', async (t) => {
+test('a handler of 500 also answers unhandled errors, unless there is one of Error', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(500, named('500'))
   throwing(app, '/plain', new Error('x'))
@@ -112,7 +111,7 @@ test('R5: a handler of 500 also answers unhandled errors, unless there is one of
   t.equal(await answererOf(both, '/http'), '500')
 })
 
-test('R6: the catch-all does not take what has an answer of its own', async (t) => {
+test('the catch-all does not take what has an answer of its own', async (t) => {
   const { app } = await errorApp(t)
   const params = { type: 'object', properties: { id: { type: 'integer' } } }
   await app.register(async (child) => {
@@ -130,7 +129,7 @@ test('R6: the catch-all does not take what has an answer of its own', async (t) 
   t.equal(await answererOf(app, '/plain'), 'Error')
 })
 
-test('R7: handlers come from the option and from setExceptionHandler', async (t) => {
+test('handlers come from the option and from setExceptionHandler', async (t) => {
   const { app } = await errorApp(t, { exceptionHandlers: [on(404, named('option'))] })
   app.setExceptionHandler(409, named('set'))
   throwing(app, '/404', new HTTPException(404))
@@ -141,7 +140,7 @@ test('R7: handlers come from the option and from setExceptionHandler', async (t)
   t.equal((await app.inject('/410')).body, '{"detail":"Gone"}')
 })
 
-test('R7: session errors may be handled by a record of their names', async (t) => {
+test('session errors may be handled by a record of their names', async (t) => {
   const { app } = await errorApp(t, {
     exceptionHandlers: { UNAUTHORISED: (error) => ({ by: error.type }) }
   })
@@ -149,7 +148,7 @@ test('R7: session errors may be handled by a record of their names', async (t) =
   t.equal(await answererOf(app, '/'), 'UNAUTHORISED')
 })
 
-test('R8: a child scope overrides single handlers and inherits the others', async (t) => {
+test('a child scope overrides single handlers and inherits the others', async (t) => {
   const { app } = await errorApp(t)
   class C extends Error {}
   app.setExceptionHandler(A, named('root A'))
@@ -177,7 +176,7 @@ test('R8: a child scope overrides single handlers and inherits the others', asyn
   t.equal(await answererOf(app, '/child/route/c'), 'root C')
 })
 
-test('R8: a specific handler of the parent beats the catch-all of the child', async (t) => {
+test('a specific handler of the parent beats the catch-all of the child', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(A, named('root A'))
   await app.register(async (child) => {
@@ -187,7 +186,7 @@ test('R8: a specific handler of the parent beats the catch-all of the child', as
   t.equal(await answererOf(app, '/a'), 'root A')
 })
 
-test('R8: a parent may set handlers after its child did', async (t) => {
+test('a parent may set handlers after its child did', async (t) => {
   const { app } = await errorApp(t)
   await app.register(async (parent) => {
     await parent.register(async (child) => {
@@ -201,7 +200,7 @@ test('R8: a parent may set handlers after its child did', async (t) => {
   t.equal(await answererOf(app, '/b'), 'child B')
 })
 
-test('R8: registered again in a child, options are laid over those of the parent', async (t) => {
+test('registered again in a child, options are laid over those of the parent', async (t) => {
   const { app } = await errorApp(t, { exceptionHandlers: [on(A, named('root A'))] })
   await app.register(async (child) => {
     child.setExceptionHandler(409, named('child 409'))
@@ -217,7 +216,7 @@ test('R8: registered again in a child, options are laid over those of the parent
   t.equal(await answererOf(app, '/child/409'), 'child 409')
 })
 
-test('R8: two registrations in sibling scopes share nothing', async (t) => {
+test('two registrations in sibling scopes share nothing', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   for (const name of ['one', 'two']) {
@@ -231,7 +230,7 @@ test('R8: two registrations in sibling scopes share nothing', async (t) => {
   t.equal('setExceptionHandler' in app, false)
 })
 
-test('R9: handlers cannot be set once the app is ready', async (t) => {
+test('handlers cannot be set once the app is ready', async (t) => {
   const { app } = await errorApp(t)
   await app.ready()
   t.throws(() => app.setExceptionHandler(404, named('late')), {
@@ -239,7 +238,7 @@ test('R9: handlers cannot be set once the app is ready', async (t) => {
   })
 })
 
-test('R10: one scope has one handler per key, unless it says that it overrides', async (t) => {
+test('one scope has one handler per key, unless it says that it overrides', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(RangeError, named('first'))
   t.throws(() => app.setExceptionHandler(RangeError, named('second')), {
@@ -251,14 +250,14 @@ test('R10: one scope has one handler per key, unless it says that it overrides',
   t.equal(await answererOf(app, '/'), 'third')
 })
 
-test('R10: the plugin registers once per scope', async (t) => {
+test('the plugin registers once per scope', async (t) => {
   const { app } = await errorApp(t)
   await t.rejects(async () => await app.register(errors), {
     code: 'SUPERSESSION_ERRORS_ALREADY_REGISTERED'
   })
 })
 
-test('R11: sync and async handlers give the same reply', async (t) => {
+test('sync and async handlers give the same reply', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(A, (error, _request, reply) => {
     reply.code(418)
@@ -278,7 +277,7 @@ test('R11: sync and async handlers give the same reply', async (t) => {
   t.same(one, two)
 })
 
-test('R12: a handler that does not answer is passed over, and the log says so', async (t) => {
+test('a handler that does not answer is passed over, and the log says so', async (t) => {
   const { app, lines } = await errorApp(t)
   app.setExceptionHandler(A, () => {})
   app.setExceptionHandler(404, async () => {})
@@ -291,7 +290,7 @@ test('R12: a handler that does not answer is passed over, and the log says so', 
   t.equal((await app.inject('/a')).body, '{"detail":"Internal Server Error"}')
 })
 
-test('R13: a handler may answer with another exception', async (t) => {
+test('a handler may answer with another exception', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(A, () => {
     throw new HTTPException(418, 't')
@@ -305,7 +304,7 @@ test('R13: a handler may answer with another exception', async (t) => {
   t.equal(returned.body, '{"detail":"r"}')
 })
 
-test('R13: a handler that rethrows its error runs once and the next one answers', async (t) => {
+test('a handler that rethrows its error runs once and the next one answers', async (t) => {
   const { app } = await errorApp(t)
   let runs = 0
   app.setExceptionHandler(B, (error) => {
@@ -319,7 +318,7 @@ test('R13: a handler that rethrows its error runs once and the next one answers'
   t.equal(runs, 1)
 })
 
-test('R13: handlers that throw new errors come to an end', async (t) => {
+test('handlers that throw new errors come to an end', async (t) => {
   const { app, lines } = await errorApp(t)
   class Step extends Error {}
   for (const status of [400, 401, 402, 403, 404, 405, 406]) {
@@ -335,11 +334,11 @@ test('R13: handlers that throw new errors come to an end', async (t) => {
   const many = await app.inject('/many')
   t.equal(many.statusCode, 500)
   t.equal(many.body, '{"detail":"Internal Server Error"}')
-  t.ok(lines.some(({ msg }) => msg === 'answering an error failed'))
+  t.ok(lines.some(({ msg }) => msg === 'handling an error failed'))
   t.equal((await app.inject('/step')).statusCode, 500)
 })
 
-test('R13: the first error stays known to handlers and to the log', async (t) => {
+test('the first error stays known to handlers and to the log', async (t) => {
   const { app, lines } = await errorApp(t)
   app.setExceptionHandler(A, () => {
     throw new RangeError('second')
@@ -354,7 +353,7 @@ test('R13: the first error stays known to handlers and to the log', async (t) =>
   t.match(JSON.stringify(lines.at(-1)), 'first')
 })
 
-test('R14: an error of an onSend hook is answered like any other', async (t) => {
+test('an error of an onSend hook is answered like any other', async (t) => {
   const { app } = await errorApp(t)
   let runs = 0
   app.addHook('onSend', async () => {
@@ -388,14 +387,14 @@ const answers: Record<string, (reply: FastifyReply) => unknown> = {
   'a web Response': () => Response.json({ n: 1 }, { status: 418 }),
   'an answer from a callback': (reply) => {
     setImmediate(() => reply.send({ n: 1 }))
-    return DEFERRED
+    return reply
   }
 }
 
 for (const [form, answer] of Object.entries(answers)) {
   for (const isAsync of [false, true]) {
     const kind = isAsync ? 'an async' : 'a sync'
-    test(`R15: ${kind} handler may answer with ${form}, and onSend runs once`, async (t) => {
+    test(`${kind} handler may answer with ${form}, and onSend runs once`, async (t) => {
       const { app } = await errorApp(t)
       let runs = 0
       app.addHook('onSend', async () => {
@@ -415,7 +414,7 @@ for (const [form, answer] of Object.entries(answers)) {
   }
 }
 
-test('R15: a handler may redirect, call the not-found handler, send an error or take the socket', async (t) => {
+test('a handler may redirect, call the not-found handler, send an error or take the socket', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(401, (_error, _request, reply) => reply.redirect('/login'))
   app.setExceptionHandler(402, (_error, _request, reply) => reply.callNotFound())
@@ -437,7 +436,7 @@ test('R15: a handler may redirect, call the not-found handler, send an error or 
   t.equal((await app.inject('/407')).body, '{"detail":"Proxy Authentication Required"}')
 })
 
-test('R15: a handler that fails after it has answered does not answer twice', async (t) => {
+test('a handler that fails after it has answered does not answer twice', async (t) => {
   const { app, lines } = await errorApp(t)
   app.addHook('onSend', async () => await new Promise((resolve) => setImmediate(resolve)))
   app.setExceptionHandler(409, (_error, _request, reply) => {
@@ -455,7 +454,7 @@ test('R15: a handler that fails after it has answered does not answer twice', as
   t.equal(lines.filter(({ msg }) => msg.includes('after it had answered')).length, 2)
 })
 
-test('R15: what a handler answers is not reshaped by schemas, hooks or serialisers', async (t) => {
+test('what a handler answers is not reshaped by schemas, hooks or serialisers', async (t) => {
   const { app } = await errorApp(t)
   app.addHook('preSerialization', async () => ({ reshaped: true }))
   app.setReplySerializer(() => 'reshaped')
@@ -473,7 +472,7 @@ test('R15: what a handler answers is not reshaped by schemas, hooks or serialise
   t.equal((await app.inject('/411')).body, '{"detail":"Length Required"}')
 })
 
-test('R15: text, null, numbers and an own content type go out as they are', async (t) => {
+test('text, null, numbers and an own content type go out as they are', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(401, () => 'text')
   app.setExceptionHandler(402, () => null)
@@ -494,7 +493,7 @@ test('R15: text, null, numbers and an own content type go out as they are', asyn
   t.equal((await app.inject('/406')).statusCode, 204)
 })
 
-test('R15: what JSON cannot hold of an answer is approximated', async (t) => {
+test('what JSON cannot hold of an answer is approximated', async (t) => {
   const { app } = await errorApp(t)
   const hostile = {
     toJSON() {
@@ -506,7 +505,7 @@ test('R15: what JSON cannot hold of an answer is approximated', async (t) => {
   t.same((await app.inject('/')).json(), { n: '1', hostile: '[Unserializable]' })
 })
 
-test('R16: the defaults can be reused, by context.next() or called by hand', async (t) => {
+test('the defaults can be reused, by context.next() or called by hand', async (t) => {
   const { app } = await errorApp(t)
   const seen: unknown[] = []
   app.setExceptionHandler(HTTPException, (error, _request, _reply, context) => {
@@ -530,7 +529,7 @@ test('R16: the defaults can be reused, by context.next() or called by hand', asy
   t.equal((await app.inject('/500')).body, '{"detail":"Internal Server Error"}')
 })
 
-test('R16: context.next() asks the overridden handler, then less specific ones', async (t) => {
+test('context.next() asks the overridden handler, then less specific ones', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(A, named('root A'))
   await app.register(async (child) => {
@@ -543,7 +542,7 @@ test('R16: context.next() asks the overridden handler, then less specific ones',
   t.equal(await answererOf(app, '/'), 'child A, root A')
 })
 
-test('R16: context.next() takes another error', async (t) => {
+test('context.next() takes another error', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(RangeError, (_error, _request, _reply, context) =>
     context.next(new HTTPException(410, 'gone', { headers: { 'x-a': '1' } }))
@@ -555,7 +554,7 @@ test('R16: context.next() takes another error', async (t) => {
   t.equal(reply.headers['x-a'], '1')
 })
 
-test('R17: a handler reads body, params and query as they are at that stage', async (t) => {
+test('a handler reads body, params and query as they are at that stage', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(A, (_error, { body, params, query }) => ({ body, params, query }))
   app.post('/:id', async () => {
@@ -565,7 +564,7 @@ test('R17: a handler reads body, params and query as they are at that stage', as
   t.same(reply.json(), { body: { x: 1 }, params: { id: '7' }, query: { q: '1' } })
 })
 
-test('R18: a handler is called on the instance that registered it', async (t) => {
+test('a handler is called on the instance that registered it', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(404, function () {
     return { by: 'place' in this }
@@ -582,7 +581,7 @@ test('R18: a handler is called on the instance that registered it', async (t) =>
   t.equal(await answererOf(app, '/404'), false)
 })
 
-test('R19: a code beats a status, and a status a class', async (t) => {
+test('a code beats a status, and a status a class', async (t) => {
   const { app } = await errorApp(t, {}, { bodyLimit: 1 })
   app.setExceptionHandler('FST_ERR_CTP_BODY_TOO_LARGE', named('code'))
   app.setExceptionHandler(413, named('status'))
@@ -593,7 +592,7 @@ test('R19: a code beats a status, and a status a class', async (t) => {
   t.equal(await answererOf(app, '/413'), 'status')
 })
 
-test('R19: classes that decide by Symbol.hasInstance are asked after the prototype chain', async (t) => {
+test('classes that decide by Symbol.hasInstance are asked after the prototype chain', async (t) => {
   const { app } = await errorApp(t)
   const SlowError = createError('E_SLOW', 'slow', 503)
   class Hostile {}
@@ -609,7 +608,7 @@ test('R19: classes that decide by Symbol.hasInstance are asked after the prototy
   t.equal(await answererOf(app, '/'), 'slow')
 })
 
-test('R19: keys and handlers of a wrong kind are refused by name', async (t) => {
+test('keys and handlers of a wrong kind are refused by name', async (t) => {
   const { app } = await errorApp(t)
   for (const key of [199, 600, 404.5, '', null, {}, () => {}] as ExceptionKey[]) {
     t.throws(() => app.setExceptionHandler(key, () => 'x'), {
@@ -624,7 +623,7 @@ test('R19: keys and handlers of a wrong kind are refused by name', async (t) => 
   )
 })
 
-test('R19: getExceptionHandler gives what is in force in a scope', async (t) => {
+test('getExceptionHandler gives what is in force in a scope', async (t) => {
   const { app } = await errorApp(t)
   const root = () => 'root'
   const own = () => 'own'
@@ -638,7 +637,7 @@ test('R19: getExceptionHandler gives what is in force in a scope', async (t) => 
   t.equal(app.getExceptionHandler(404), root)
 })
 
-test('R20: the handler of HTTPException sees unknown routes and errors of Fastify, converted', async (t) => {
+test('the handler of HTTPException sees unknown routes and errors of Fastify, converted', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(HTTPException, (error) => ({
     by: 'HTTPException',
@@ -659,7 +658,7 @@ test('R20: the handler of HTTPException sees unknown routes and errors of Fastif
   })
 })
 
-test('V10: the error, its code and the class of its code are one key', async (t) => {
+test('the error, its code and the class of its code are one key', async (t) => {
   const keys: ExceptionKey[] = [
     RequestValidationError,
     'FST_ERR_VALIDATION',

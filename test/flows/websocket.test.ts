@@ -206,11 +206,6 @@ test('a store that fails closes nothing and is asked again', async (t) => {
 })
 
 test('the app decides how a socket is closed', async (t) => {
-  const coded = await socketApp(t, { websocket: { closeCodes: { UNAUTHORISED: 4000 } } })
-  const first = await openSocket(t, coded, '/late')
-  await coded.app.sessions.revoke(first.session.handle)
-  t.same(await first.closed, [4000, 'UNAUTHORISED'])
-
   const handled = await socketApp(t)
   handled.app.setWebSocketExceptionHandler('UNAUTHORISED', (_error, socket) =>
     socket.close(4001, 'log in again')

@@ -1,19 +1,23 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { checkNames } from '../../options/check.ts'
-import { reasonPhrase } from '../reason-phrase.ts'
-import { renderProblem } from '../renderers.ts'
+import { reasonPhrase } from '../http-exception.ts'
+import { renderProblem } from '../render.ts'
 import { tableOf } from '../scope.ts'
-import type { ErrorResponses } from '../types.ts'
-import {
-  claimErrorSchema,
-  detailSchema,
-  httpValidationErrorSchema,
-  problemSchema,
-  type Schema,
-  sessionErrorSchema,
-  validationErrorSchema
-} from './schemas.ts'
 import { type SessionRequirement, sessionRequirementOf } from './session-hook.ts'
+
+/** An exception class that says how it is documented. */
+export interface DocumentedException {
+  readonly openapi: {
+    readonly status: number
+    readonly description?: string
+    readonly schema?: Readonly<Record<string, unknown>>
+  }
+}
+
+/** The errors of a route by status, with a description or a schema, or as documented classes. */
+export type ErrorResponses =
+  | Readonly<Record<number, string | Readonly<Record<string, unknown>>>>
+  | readonly DocumentedException[]
 
 /** What @fastify/swagger hands to a transform, as far as it matters here. */
 export interface TransformInput {
@@ -161,14 +165,80 @@ function ownResponses(own: ErrorResponses, schemas: ErrorSchemas): Record<string
   return responses
 }
 
-/** For `refResolver` of @fastify/swagger: components are called by their `$id`, not `def-0`. */
-export const schemaNameResolver = {
-  buildLocalReference(
-    json: { $id?: unknown },
-    _base: unknown,
-    _fragment: unknown,
-    index: number
-  ): string {
-    return typeof json.$id === 'string' ? json.$id : `def-${index}`
+/** A JSON Schema, as far as it matters here. */
+type Schema = Readonly<Record<string, unknown>>
+
+/** One that others refer to. */
+type SharedSchema = Schema & { readonly $id: string }
+
+/** FastAPI's `ValidationError` and `HTTPValidationError`, as shared schemas of the app. */
+const validationErrorSchema: SharedSchema = {
+  $id: 'ValidationError',
+  title: 'ValidationError',
+  type: 'object',
+  required: ['type', 'loc', 'msg'],
+  properties: {
+    type: { type: 'string', title: 'Error Type' },
+    loc: {
+      type: 'array',
+      title: 'Location',
+      items: { anyOf: [{ type: 'string' }, { type: 'integer' }] }
+    },
+    msg: { type: 'string', title: 'Message' },
+    input: { title: 'Input' },
+    ctx: { type: 'object', title: 'Context', additionalProperties: true }
+  }
+}
+
+const httpValidationErrorSchema: SharedSchema = {
+  $id: 'HTTPValidationError',
+  title: 'HTTPValidationError',
+  type: 'object',
+  properties: {
+    detail: { type: 'array', title: 'Detail', items: { $ref: 'ValidationError#' } }
+  }
+}
+
+/** A body of the detail renderer. */
+const detailSchema: Schema = {
+  type: 'object',
+  required: ['detail'],
+  properties: { detail: { title: 'Detail' } }
+}
+
+/** RFC 9457 3. */
+const problemSchema: Schema = {
+  type: 'object',
+  required: ['type', 'title', 'status'],
+  additionalProperties: true,
+  properties: {
+    type: { type: 'string', format: 'uri-reference' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
+    instance: { type: 'string', format: 'uri-reference' }
+  }
+}
+
+/** The body that front ends know session errors by. */
+const sessionErrorSchema: Schema = {
+  type: 'object',
+  required: ['message'],
+  properties: { message: { type: 'string' } }
+}
+
+const claimErrorSchema: Schema = {
+  type: 'object',
+  required: ['message', 'claimValidationErrors'],
+  properties: {
+    message: { type: 'string' },
+    claimValidationErrors: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['id'],
+        properties: { id: { type: 'string' }, reason: {} }
+      }
+    }
   }
 }

@@ -1,7 +1,6 @@
-import type { AjvError } from './ajv-error.ts'
 import { type Location, locate } from './input.ts'
-import { type Description, describeUnknown, keywords } from './keywords.ts'
-import type { FailedPart, Problem } from './problem.ts'
+import { describeUnknown, keywords } from './keywords.ts'
+import type { AjvError, Description, FailedPart, Problem } from './problem.ts'
 
 /**
  * How far around an error its relatives are looked for. Ajv lists the errors of a branch right

@@ -1,10 +1,14 @@
-import type { FastifyRequest } from 'fastify'
-import type { ErrorSettings } from '../settings.ts'
-import type { RequestPart, ValidationIssue } from '../types.ts'
-import { bodyOf } from './captured-body.ts'
+import type { FastifyRequest, preHandlerHookHandler } from 'fastify'
+import type { ErrorSettings } from '../options.ts'
+import { tableFor } from '../scope.ts'
+import { resumeStacks, suspendStacks } from '../stackless.ts'
 import { type IssueContext, listIssues } from './issues.ts'
 import type { FailedPart } from './problem.ts'
-import { RequestValidationError } from './validation-error.ts'
+import {
+  type RequestPart,
+  RequestValidationError,
+  type ValidationIssue
+} from './validation-error.ts'
 
 /** The order of FastAPI's lists, with what each part is called there. */
 const parts = [
@@ -28,7 +32,7 @@ interface RequestFault extends Error {
 }
 
 /** Turns Fastify's errors about what a client sent into a `RequestValidationError`. */
-export function recogniseRequestError(
+export function recognizeRequestError(
   error: RequestFault,
   request: FastifyRequest,
   settings: ErrorSettings
@@ -57,12 +61,10 @@ function schemaMismatch(
 ): RequestValidationError {
   const failed = new Map<RequestPart, FailedPart>()
   failed.set(first.part, failedPart(first, error.validation ?? error, request))
-  if (settings.validation.parts === 'all') {
-    const rest = validationOrder.slice(validationOrder.indexOf(first.part) + 1)
-    for (const place of parts) {
-      const problems = rest.includes(place.part) ? validatePart(place, request) : undefined
-      if (problems !== undefined) failed.set(place.part, failedPart(place, problems, request))
-    }
+  const rest = validationOrder.slice(validationOrder.indexOf(first.part) + 1)
+  for (const place of parts) {
+    const problems = rest.includes(place.part) ? validatePart(place, request) : undefined
+    if (problems !== undefined) failed.set(place.part, failedPart(place, problems, request))
   }
   const inOrder = parts.flatMap(({ part }) => failed.get(part) ?? [])
   const context: IssueContext = { validation: settings.validation, request }
@@ -71,7 +73,7 @@ function schemaMismatch(
     list: () => listIssues(inOrder, context),
     endpoint: endpointOf(request),
     cause: error,
-    body: bodyOf(request),
+    body: request.body,
     parts: validationOrder.filter((part) => failed.has(part)),
     code: String(error.code)
   })
@@ -140,11 +142,10 @@ const emptyBody: ValidationIssue = {
   input: null
 }
 
-function invalidJson(error: Error & { readonly offset?: unknown }): ValidationIssue {
-  const { offset, message } = error
+function invalidJson({ message }: Error): ValidationIssue {
   return {
     type: 'json_invalid',
-    loc: typeof offset === 'number' ? ['body', offset] : ['body'],
+    loc: ['body'],
     msg: 'JSON decode error',
     input: {},
     ctx: { error: message }
@@ -169,4 +170,26 @@ function unreadableBody(
 
 function endpointOf(request: FastifyRequest): { method: string; url: string } {
   return { method: request.method, url: request.routeOptions.url ?? '' }
+}
+
+/** With `attachValidation` a handler finds the error on the request, as a `RequestValidationError`. */
+export const convertAttachedError: preHandlerHookHandler = (request, _reply, done) => {
+  const holder: { validationError?: FastifyRequest['validationError'] } = request
+  const error = holder.validationError
+  if (error !== undefined) {
+    const converted = recognizeRequestError(error, request, tableFor(request).settings)
+    Object.assign(holder, { validationError: converted ?? error })
+  }
+  done()
+}
+
+/**
+ * What Fastify is given to say that a part of a request is invalid. Its own formatter writes every
+ * problem into the message, half a megabyte for a body with twenty thousand of them.
+ */
+export function formatSchemaErrors(problems: readonly unknown[], part: string): Error {
+  const limit = suspendStacks()
+  const error = new Error(`${part} does not satisfy its schema (${problems.length} problems)`)
+  resumeStacks(limit)
+  return error
 }

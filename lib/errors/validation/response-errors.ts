@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { ErrorSettings } from '../settings.ts'
+import type { ErrorSettings } from '../options.ts'
 import { listIssues } from './issues.ts'
 import { ResponseValidationError } from './validation-error.ts'
 
@@ -13,7 +13,7 @@ interface ResponseFault extends Error {
  * Turns the errors of serialisers and response validators into a `ResponseValidationError`:
  * fast-json-stringify's, @fastify/response-validation's and the zod provider's.
  */
-export function recogniseResponseError(
+export function recognizeResponseError(
   error: ResponseFault,
   request: FastifyRequest,
   { validation }: ErrorSettings

@@ -1,10 +1,19 @@
 import { resumeStacks, suspendStacks } from '../stackless.ts'
-import type {
-  RequestPart,
-  RequestValidationFailure,
-  ValidationFailure,
-  ValidationIssue
-} from '../types.ts'
+
+/** A part of a request that a schema can describe. */
+export type RequestPart = 'body' | 'querystring' | 'params' | 'headers'
+
+/** One thing that is wrong with a request, in FastAPI's form. */
+export interface ValidationIssue {
+  /** A stable slug, Pydantic's where it has one: `int_parsing`, `missing`. */
+  type: string
+  /** Where: `path`, `query`, `header` or `body`, then keys and array indices. */
+  loc: (string | number)[]
+  msg: string
+  /** What was there, as far as `validation.input` allows. */
+  input?: unknown
+  ctx?: Record<string, unknown>
+}
 
 export interface ValidationErrorInit {
   readonly message: string
@@ -15,7 +24,7 @@ export interface ValidationErrorInit {
 }
 
 /** Data that does not satisfy its schema. */
-export abstract class ValidationException extends Error implements ValidationFailure {
+export abstract class ValidationException extends Error {
   readonly endpoint: { readonly method: string; readonly url: string } | undefined
   readonly #list: () => ValidationIssue[]
   #issues: ValidationIssue[] | undefined
@@ -43,10 +52,7 @@ export abstract class ValidationException extends Error implements ValidationFai
 }
 
 /** A request that does not satisfy its route's schema, or whose body could not be read. */
-export class RequestValidationError
-  extends ValidationException
-  implements RequestValidationFailure
-{
+export class RequestValidationError extends ValidationException {
   readonly #body: unknown
   /** The parts with problems, in Fastify's order. */
   readonly parts: readonly RequestPart[]

@@ -1,11 +1,16 @@
-import type { FastifyRequest } from 'fastify'
-import { type Failure, understand } from '../failure.ts'
-import type { Entry } from '../handler-maps.ts'
-import { keyName } from '../handler-maps.ts'
-import { logSafely } from '../log.ts'
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import { reasonPhrase } from '../http-exception.ts'
+import { normalizeError } from '../normalize-error.ts'
+import { type Entry, keyName } from '../registry.ts'
+import { logSafely } from '../report.ts'
 import { tableOf, webSocketTableOf } from '../scope.ts'
-import type { ExceptionHandler, WebSocketExceptionHandler, WebSocketLike } from '../types.ts'
-import { closingFor } from './close-codes.ts'
+import type {
+  ExceptionHandler,
+  NormalizedError,
+  WebSocketExceptionHandler,
+  WebSocketLike
+} from '../types.ts'
+import { cutReason, WebSocketException } from './websocket-exception.ts'
 
 /** How many different errors one failure may lead through: handlers may throw, too. */
 const maxErrors = 5
@@ -61,48 +66,115 @@ async function endSocket(
   const { settings } = tableOf(request.server)
   const table = webSocketTableOf(request.server)
   const used = new Set<ExceptionHandler>()
-  let failure = understand(original, request, undefined, settings)
+  let normalized = normalizeError(original, request, undefined, settings)
   for (let errors = 0; errors < maxErrors; ) {
-    const entry = table.find(failure, used)
+    const entry = table.find(normalized, used)
     if (entry === undefined) {
-      close(failure, socket, request)
+      close(normalized, socket, request)
       return
     }
     used.add(entry.handler)
     try {
-      await callHandler(entry, failure, socket, request)
-      note(failure, entry, request)
+      await callHandler(entry, normalized, socket, request)
+      note(normalized, entry, request)
       return
     } catch (thrown) {
-      if (thrown === failure.error) continue
+      if (thrown === normalized.error) continue
       errors++
-      failure = understand(thrown, request, undefined, settings)
+      normalized = normalizeError(thrown, request, undefined, settings)
     }
   }
-  close(failure, socket, request)
+  close(normalized, socket, request)
 }
 
 function callHandler(
   { handler, owner }: Entry,
-  { error }: Failure,
+  { error }: NormalizedError,
   socket: WebSocketLike,
   request: FastifyRequest
 ): unknown {
   return (handler as unknown as WebSocketExceptionHandler).call(owner, error, socket, request)
 }
 
-function close(failure: Failure, socket: WebSocketLike, request: FastifyRequest): void {
-  const { code, reason } = closingFor(failure, tableOf(request.server).settings)
+function close(normalized: NormalizedError, socket: WebSocketLike, request: FastifyRequest): void {
+  const { code, reason } = closingFor(normalized)
   socket.close(code, reason)
-  note(failure, undefined, request)
+  note(normalized, undefined, request)
 }
 
-function note({ error, kind }: Failure, entry: Entry | undefined, request: FastifyRequest): void {
+function note(
+  { error, kind }: NormalizedError,
+  entry: Entry | undefined,
+  request: FastifyRequest
+): void {
   const handler = entry && keyName(entry.key)
   if (kind === 'server' && entry === undefined) {
     logSafely(request, 'error', 'websocket failed', () => ({ err: error, handler }))
   } else {
     const { name, message } = error
     logSafely(request, 'info', 'websocket closed', () => ({ error: { name, message }, handler }))
+  }
+}
+
+/** How a socket is ended: code and reason of the close frame. */
+interface Closing {
+  readonly code: number
+  readonly reason: string
+}
+
+/** RFC 6455 7.4.1: the message violates a policy; the server met something unexpected. */
+const [policyViolation, internalError] = [1008, 1011]
+
+/** Close codes of session errors, in the range for applications (RFC 6455 7.4.2). */
+const closeCodes: ReadonlyMap<string, number> = new Map([
+  ['UNAUTHORISED', 4401],
+  ['TRY_REFRESH_TOKEN', 4401],
+  ['TOKEN_THEFT_DETECTED', 4401],
+  ['INVALID_CLAIMS', 4403]
+])
+
+/** The close frame for an error that no handler of the app answers. */
+function closingFor(normalized: NormalizedError): Closing {
+  const { error, kind, status, detail, sessionType } = normalized
+  if (error instanceof WebSocketException) return { code: error.code, reason: error.reason }
+  if (sessionType !== undefined) {
+    return { code: closeCodes.get(sessionType) ?? internalError, reason: sessionType }
+  }
+  if (kind === 'server') return { code: internalError, reason: '' }
+  const reason = detail === undefined ? reasonPhrase(status) : detail
+  return {
+    code: status >= 500 ? internalError : policyViolation,
+    reason: typeof reason === 'string' ? cutReason(reason) : ''
+  }
+}
+
+type SocketHandler = (
+  this: FastifyInstance,
+  socket: WebSocketLike,
+  request: FastifyRequest
+) => unknown
+
+/** What @fastify/websocket adds to a route's options. */
+interface SocketRoute {
+  websocket?: boolean
+  handler?: SocketHandler
+  wsHandler?: SocketHandler
+}
+
+/**
+ * Leads errors of a WebSocket handler to the registry. Only while @fastify/websocket has not seen the
+ * route: it is registered after the errors plugin then, and wraps what it finds here.
+ */
+export function wrapSocketHandlers(route: RouteOptions): void {
+  const options = route as unknown as SocketRoute
+  if (options.wsHandler !== undefined) options.wsHandler = wrapped(options.wsHandler)
+  if (options.websocket === true && options.handler !== undefined) {
+    options.handler = wrapped(options.handler)
+  }
+}
+
+function wrapped(handler: SocketHandler): SocketHandler {
+  return function (socket, request) {
+    return guarded(() => handler.call(this, socket, request), socket, request)
   }
 }

@@ -566,7 +566,7 @@ function discriminated(): Json {
 }
 
 for (const [name, [schema, body, expected]] of Object.entries(cases)) {
-  test(`V1: ${name} is reported in Pydantic's words`, async (t) => {
+  test(`${name} is reported in Pydantic's words`, async (t) => {
     const issues = await issuesOf(t, schema, body)
     const isDiscriminated = 'discriminator' in schema
     const found = issues.map(({ input: _input, ...issue }) => issue)
@@ -587,14 +587,14 @@ const formats: Record<string, [string, string]> = {
   hostname: ['value_error', 'Value error, must match format "hostname"']
 }
 
-test('V1: a missed format has its own words', async (t) => {
+test('a missed format has its own words', async (t) => {
   for (const [format, [type, msg]] of Object.entries(formats)) {
     const issues = await issuesOf(t, a({ type: 'string', format }), { a: '\u0000 no' })
     t.same(issues, [{ type, loc: ['body', 'a'], msg, input: '\u0000 no', ctx: { format } }])
   }
 })
 
-test('V1: the input of an issue is what it is about', async (t) => {
+test('the input of an issue is what it is about', async (t) => {
   t.equal((await issuesOf(t, { propertyNames: { maxLength: 1 } }, { ab: 1 }))[0]?.['input'], 'ab')
   t.equal((await issuesOf(t, { additionalProperties: false }, { a: 7 }))[0]?.['input'], 7)
   t.equal(
@@ -603,7 +603,7 @@ test('V1: the input of an issue is what it is about', async (t) => {
   )
 })
 
-test('V1: types that are not those of JSON Schema, and lists of one, are described too', (t) => {
+test('types that are not those of JSON Schema, and lists of one, are described too', (t) => {
   const part = { prefix: 'body', problems: [], isAjv: true, value: [] }
   const errors: [string, Json, Json][] = [
     ['type', { type: 'int8' }, { type: 'value_error', msg: 'Value error, must be int8' }],
@@ -619,7 +619,7 @@ test('V1: types that are not those of JSON Schema, and lists of one, are describ
   t.end()
 })
 
-test('V1: a summary whose reasons are not listed stands for itself', (t) => {
+test('a summary whose reasons are not listed stands for itself', (t) => {
   const part = { prefix: 'body', problems: [], isAjv: true, value: { a: 1 } }
   const summaries: [string, Json, Json][] = [
     ['propertyNames', { propertyName: 'a' }, { type: 'invalid_key', msg: 'Keys should be valid' }],

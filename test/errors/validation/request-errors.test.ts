@@ -35,7 +35,7 @@ async function itemsApp(
   }
 }
 
-test('V1: an invalid path parameter is a 422 with what, where, why and the input', async (t) => {
+test('an invalid path parameter is a 422 with what, where, why and the input', async (t) => {
   const { post } = await itemsApp(t, { params: object({ item_id: integer }) })
   const reply = await post('/items/foo')
   t.equal(reply.statusCode, 422)
@@ -45,13 +45,13 @@ test('V1: an invalid path parameter is a 422 with what, where, why and the input
   )
 })
 
-test('V1: the status is an option', async (t) => {
+test('the status is an option', async (t) => {
   const schema = { params: object({ item_id: integer }) }
   const { post } = await itemsApp(t, schema, { validation: { status: 400 } })
   t.equal((await post('/items/foo')).statusCode, 400)
 })
 
-test("V1: compat 'fastify' keeps Fastify's status and body", async (t) => {
+test("compat 'fastify' keeps Fastify's status and body", async (t) => {
   const { post } = await itemsApp(t, { body: object({ n: integer }) }, { compat: 'fastify' })
   const reply = await post('/items/1', { n: 'x' })
   t.equal(reply.statusCode, 400)
@@ -67,7 +67,7 @@ test("V1: compat 'fastify' keeps Fastify's status and body", async (t) => {
   t.match(malformed.json(), { code: 'FST_ERR_CTP_INVALID_JSON_BODY', error: 'Bad Request' })
 })
 
-test('V2: locations begin with path, query, header or body', async (t) => {
+test('locations begin with path, query, header or body', async (t) => {
   const { post } = await itemsApp(t, {
     params: object({ item_id: integer }),
     querystring: object({ q: integer }),
@@ -86,7 +86,7 @@ test('V2: locations begin with path, query, header or body', async (t) => {
   )
 })
 
-test('V3: only array indices are numbers, and pointers are unescaped', async (t) => {
+test('only array indices are numbers, and pointers are unescaped', async (t) => {
   const { post } = await itemsApp(
     t,
     {
@@ -110,7 +110,7 @@ test('V3: only array indices are numbers, and pointers are unescaped', async (t)
   )
 })
 
-test('V4: all parts are reported, in the order path, query, header, body', async (t) => {
+test('all parts are reported, in the order path, query, header, body', async (t) => {
   const schema = {
     params: object({ item_id: integer }),
     querystring: object({}, { required: ['q'] }),
@@ -126,11 +126,9 @@ test('V4: all parts are reported, in the order path, query, header, body', async
       ['missing', ['body', 'k']]
     ]
   )
-  const { post: postFirst } = await itemsApp(t, schema, { validation: { parts: 'first' } })
-  t.equal((await postFirst('/items/a', {})).json().detail.length, 1)
 })
 
-test('V4: the remaining parts may have no schema, one per media type, or be valid', async (t) => {
+test('the remaining parts may have no schema, one per media type, or be valid', async (t) => {
   const { post } = await itemsApp(t, {
     params: object({ item_id: integer }),
     querystring: object({ q: integer }),
@@ -149,7 +147,7 @@ test('V4: the remaining parts may have no schema, one per media type, or be vali
   t.equal(none.json().detail.length, 1)
 })
 
-test('V4: an absent body is among the problems', async (t) => {
+test('an absent body is among the problems', async (t) => {
   const schema = { params: object({ item_id: integer }), body: object({}) }
   const { post } = await itemsApp(t, schema)
   t.match((await post('/items/a')).json().detail, [
@@ -158,7 +156,7 @@ test('V4: an absent body is among the problems', async (t) => {
   ])
 })
 
-test('V4: a validator of a later part that throws does not hide the problems before it', async (t) => {
+test('a validator of a later part that throws does not hide the problems before it', async (t) => {
   const { app } = await errorApp(t)
   app.setValidatorCompiler(({ httpPart }) => () => {
     if (httpPart === 'params') return { error: new Error('bad id') }
@@ -170,7 +168,7 @@ test('V4: a validator of a later part that throws does not hide the problems bef
   t.match(reply.json().detail, [{ msg: 'Value error, bad id' }])
 })
 
-test('V4: a validator that needs time is not waited for', async (t) => {
+test('a validator that needs time is not waited for', async (t) => {
   const { app } = await errorApp(t)
   app.setValidatorCompiler(({ httpPart }) => {
     if (httpPart === 'params') return () => ({ error: new Error('bad id') })
@@ -184,7 +182,7 @@ test('V4: a validator that needs time is not waited for', async (t) => {
   t.equal(reply.json().detail.length, 1)
 })
 
-test('V5: the error has the issues, the body, the parts and the endpoint', async (t) => {
+test('the error has the issues, the body, the parts and the endpoint', async (t) => {
   const { app, post } = await itemsApp(t, { body: object({ n: integer }) })
   let text = ''
   app.setExceptionHandler(RequestValidationError, (error) => {
@@ -212,40 +210,26 @@ test('V5: the error has the issues, the body, the parts and the endpoint', async
   t.match(text, 'body.n: Input should be a valid integer')
 })
 
-test('V5: the log names places and kinds, and no values', async (t) => {
+test('the log names places and kinds, and no values', async (t) => {
   const { post, lines } = await itemsApp(t, { body: object({ n: integer }) })
   await post('/items/1', { n: 'private' })
   t.match(lines, [{ level: 30, count: 1, issues: [{ loc: ['body', 'n'], type: 'int_parsing' }] }])
   t.notMatch(JSON.stringify(lines), 'private')
 })
 
-test('V6: the body is what validation has made of it, or a copy from before', async (t) => {
+test('the body is what validation has made of it', async (t) => {
   const body = object(
     { n: integer, z: integer, d: { type: 'string', default: 'dd' } },
     { additionalProperties: false }
   )
   const sent = { n: '5', secret: 'x', z: 'bad' }
-  for (const captureBody of [false, true]) {
-    const { app, post } = await itemsApp(t, { body }, { validation: { captureBody } })
-    app.setExceptionHandler(RequestValidationError, (error) => ({ body: error.body }))
-    const reply = await post('/items/1', sent)
-    t.same(reply.json().body, captureBody ? sent : { n: 5, z: 'bad', d: 'dd' })
-  }
-})
-
-test('V6: a body that cannot be copied is shown as it is', async (t) => {
-  const { app, post } = await itemsApp(
-    t,
-    { body: object({}, { required: ['k'] }) },
-    { validation: { captureBody: true } }
-  )
-  app.addContentTypeParser('text/x', async () => ({ read: () => 1, n: 1 }))
+  const { app, post } = await itemsApp(t, { body })
   app.setExceptionHandler(RequestValidationError, (error) => ({ body: error.body }))
-  const reply = await post('/items/1', 'x', { 'content-type': 'text/x' })
-  t.equal(reply.json().body.n, 1)
+  const reply = await post('/items/1', sent)
+  t.same(reply.json().body, { n: 5, z: 'bad', d: 'dd' })
 })
 
-test('V7: malformed JSON is an issue of its own, and the connection is closed', async (t) => {
+test('malformed JSON is an issue of its own, and the connection is closed', async (t) => {
   const { post } = await itemsApp(t, { body: object({}) })
   const reply = await post('/items/1', '{"a":', { 'content-type': 'application/json' })
   t.equal(reply.statusCode, 422)
@@ -261,7 +245,7 @@ test('V7: malformed JSON is an issue of its own, and the connection is closed', 
   ])
 })
 
-test('V7: malformed JSON to an unknown path is reported without an endpoint', async (t) => {
+test('malformed JSON to an unknown path is reported without an endpoint', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(RequestValidationError, ({ endpoint }) => ({ endpoint }))
   const headers = { 'content-type': 'application/json' }
@@ -269,28 +253,7 @@ test('V7: malformed JSON to an unknown path is reported without an endpoint', as
   t.same(reply.json(), { endpoint: { method: 'POST', url: '' } })
 })
 
-test('V7: the place where JSON breaks off can be kept', async (t) => {
-  const { post } = await itemsApp(t, { body: object({}) }, { validation: { jsonOffset: true } })
-  const headers = { 'content-type': 'application/json' }
-  const cases: [string, number][] = [
-    ['{"a":', 5],
-    ['{"a": x}', 6],
-    ['{"a": "b}', 9],
-    ['[1,]', 3],
-    [`[${' '.repeat(100)}1 2]`, 103],
-    ['{"a": -}', 7]
-  ]
-  for (const [payload, offset] of cases) {
-    t.same((await post('/items/1', payload, headers)).json().detail[0].loc, ['body', offset])
-  }
-  for (const payload of ['{"__proto__": 1}', `[${' '.repeat(70_000)}x]`]) {
-    t.same((await post('/items/1', payload, headers)).json().detail[0].loc, ['body'])
-  }
-  t.equal((await post('/items/1', '{}', headers)).statusCode, 200)
-  t.equal((await post('/items/1', '', headers)).json().detail[0].type, 'missing')
-})
-
-test('V8: an empty or absent body is missing', async (t) => {
+test('an empty or absent body is missing', async (t) => {
   const { post } = await itemsApp(t, { body: object({}) })
   const missing = [{ type: 'missing', loc: ['body'], msg: 'Field required', input: null }]
   t.same((await post('/items/1')).json().detail, missing)
@@ -299,14 +262,14 @@ test('V8: an empty or absent body is missing', async (t) => {
   t.same(empty.json().detail, missing)
 })
 
-test('V9: a media type without a parser stays a 415', async (t) => {
+test('a media type without a parser stays a 415', async (t) => {
   const { post } = await itemsApp(t, { body: object({}) })
   const reply = await post('/items/1', 'x', { 'content-type': 'foo/bar' })
   t.equal(reply.statusCode, 415)
   t.equal(reply.body, '{"detail":"Unsupported Media Type"}')
 })
 
-test('V11: with attachValidation the handler finds the error and may throw it', async (t) => {
+test('with attachValidation the handler finds the error and may throw it', async (t) => {
   const { app } = await errorApp(t)
   const schema = { body: object({ n: integer }) }
   let runs = 0
@@ -322,8 +285,8 @@ test('V11: with attachValidation the handler finds the error and may throw it', 
   t.equal((await app.inject({ method: 'POST', url: '/', payload: { n: 1 } })).body, 'ok')
 })
 
-test('V11: hooks of the route stay, whether one or several', async (t) => {
-  const { app } = await errorApp(t, { validation: { captureBody: true } })
+test('hooks of the route stay, whether one or several', async (t) => {
+  const { app } = await errorApp(t)
   const ran: string[] = []
   const hook = (name: string) => async () => void ran.push(name)
   const schema = { body: object({ n: integer }) }
@@ -337,7 +300,7 @@ test('V11: hooks of the route stay, whether one or several', async (t) => {
   t.same(ran, ['preValidation', 'preHandler'])
 })
 
-test('V11: an attached error of another kind stays what it is', async (t) => {
+test('an attached error of another kind stays what it is', async (t) => {
   const { app } = await errorApp(t)
   app.setValidatorCompiler(() => () => {
     throw new TypeError('broken')
@@ -349,7 +312,7 @@ test('V11: an attached error of another kind stays what it is', async (t) => {
   t.same(reply.json(), { name: 'TypeError' })
 })
 
-test('V12: issues of zod keep their types', async (t) => {
+test('issues of zod keep their types', async (t) => {
   const { app } = await errorApp(t)
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
@@ -359,7 +322,7 @@ test('V12: issues of zod keep their types', async (t) => {
   t.match(reply.json().detail, [{ type: 'invalid_type', loc: ['body', 'a'], input: 'z' }])
 })
 
-test('V12: details of Joi are mapped, and any other error is one issue of its part', async (t) => {
+test('details of Joi are mapped, and any other error is one issue of its part', async (t) => {
   const { app } = await errorApp(t)
   const errors: Record<string, unknown> = {
     '/joi': Object.assign(new Error('"a.0" must be a number'), {
@@ -390,7 +353,7 @@ test('V12: details of Joi are mapped, and any other error is one issue of its pa
   ])
 })
 
-test('V13: a validator that throws is a server error', async (t) => {
+test('a validator that throws is a server error', async (t) => {
   const { app } = await errorApp(t)
   app.setValidatorCompiler(() => () => {
     throw new TypeError('secret')
@@ -401,7 +364,7 @@ test('V13: a validator that throws is a server error', async (t) => {
   t.equal(reply.body, '{"detail":"Internal Server Error"}')
 })
 
-test('V14: a flood of problems is cut off, and so is the message', async (t) => {
+test('a flood of problems is cut off, and so is the message', async (t) => {
   const { app, post } = await itemsApp(
     t,
     { body: object({}, { additionalProperties: integer }), params: object({}) },
@@ -425,7 +388,7 @@ test('V14: a flood of problems is cut off, and so is the message', async (t) => 
   for (const message of messages) t.ok(message.length < 100)
 })
 
-test('V14: how many issues are listed is an option, over all parts together', async (t) => {
+test('how many issues are listed is an option, over all parts together', async (t) => {
   const { post } = await itemsApp(
     t,
     { params: object({ item_id: integer }), body: object({ a: integer, b: integer }) },
@@ -436,7 +399,7 @@ test('V14: how many issues are listed is an option, over all parts together', as
   t.match(detail, [{ type: 'int_parsing' }, { type: 'too_many_errors', ctx: { omitted: 2 } }])
 })
 
-test('V15: secrets and containers are not echoed, and long strings are cut', async (t) => {
+test('secrets and containers are not echoed, and long strings are cut', async (t) => {
   const { post } = await itemsApp(
     t,
     {
@@ -463,7 +426,7 @@ test('V15: secrets and containers are not echoed, and long strings are cut', asy
   t.notMatch(reply.body, 'hunter2')
 })
 
-test('V15: the echo can be full or none', async (t) => {
+test('the echo can be full or none', async (t) => {
   const schema = { body: object({ list: integer, password: integer }) }
   const server = { ajv: { customOptions: { allErrors: true, coerceTypes: false } } } as const
   const payload = { list: [1], password: 'p' }
@@ -474,7 +437,7 @@ test('V15: the echo can be full or none', async (t) => {
   t.notOk('input' in (await none.post('/items/1', payload)).json().detail[0])
 })
 
-test('V15: a full echo copes with input that is not JSON', async (t) => {
+test('a full echo copes with input that is not JSON', async (t) => {
   const { app } = await errorApp(t, { validation: { input: 'full' } })
   app.addContentTypeParser('text/x', async () => ({ n: 10n }))
   app.setValidatorCompiler(() => () => ({ error: new Error('no') }))

@@ -9,7 +9,7 @@ const response = {
   200: { type: 'object', properties: { a: { type: 'integer' } }, required: ['a'] }
 }
 
-test('P1: a reply that its schema cannot serialise is a 500, and a handler sees why', async (t) => {
+test('a reply that its schema cannot serialise is a 500, and a handler sees why', async (t) => {
   const { app } = await errorApp(t)
   app.get('/', { schema: { response } }, async () => ({}))
   await app.register(async (child) => {
@@ -23,7 +23,7 @@ test('P1: a reply that its schema cannot serialise is a 500, and a handler sees 
   t.match(errors, [{ type: 'value_error', loc: ['response'], msg: /"a" is required/ }])
 })
 
-test('P1, P2: what @fastify/response-validation refuses is a 500 and not a 422', async (t) => {
+test('what @fastify/response-validation refuses is a 500 and not a 422', async (t) => {
   const { app } = await errorApp(t)
   let errors: unknown
   app.setExceptionHandler(ResponseValidationError, (error, _request, _reply, context) => {
@@ -38,7 +38,7 @@ test('P1, P2: what @fastify/response-validation refuses is a 500 and not a 422',
   t.match(errors, [{ type: 'int_type', loc: ['response', 'a'] }])
 })
 
-test('P1: what zod cannot serialise is a 500 with its issues', async (t) => {
+test('what zod cannot serialise is a 500 with its issues', async (t) => {
   const { app } = await errorApp(t)
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
@@ -50,7 +50,7 @@ test('P1: what zod cannot serialise is a 500 with its issues', async (t) => {
   t.match(reply.json().errors, [{ loc: ['response', 'a'] }])
 })
 
-test('P1: errors with those codes and nothing more are response errors all the same', async (t) => {
+test('errors with those codes and nothing more are response errors all the same', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(ResponseValidationError, (error) => ({ errors: error.errors() }))
   for (const code of [
@@ -70,7 +70,7 @@ test('P1: errors with those codes and nothing more are response errors all the s
   }
 })
 
-test('P1: a problem without parameters is described all the same', async (t) => {
+test('a problem without parameters is described all the same', async (t) => {
   const { app } = await errorApp(t)
   app.setExceptionHandler(ResponseValidationError, (error) => ({ errors: error.errors() }))
   app.get('/', async () => {
@@ -81,7 +81,7 @@ test('P1: a problem without parameters is described all the same', async (t) => 
   t.match((await app.inject('/')).json().errors, [{ type: 'not_allowed', loc: ['response'] }])
 })
 
-test('P1: an app may throw a ResponseValidationError of its own', async (t) => {
+test('an app may throw a ResponseValidationError of its own', async (t) => {
   const { app } = await errorApp(t)
   app.get('/', async () => {
     const error = new ResponseValidationError({ message: 'm', list: () => [], body: { a: 1 } })
@@ -91,7 +91,7 @@ test('P1: an app may throw a ResponseValidationError of its own', async (t) => {
   t.equal((await app.inject('/')).statusCode, 500)
 })
 
-test('P3: a payload or a status that cannot be sent is a 500 without its text', async (t) => {
+test('a payload or a status that cannot be sent is a 500 without its text', async (t) => {
   const { app } = await errorApp(t)
   app.get('/payload', (_request, reply) => reply.type('text/html').send({ a: 1 }))
   app.get('/status', (_request, reply) => reply.code(700).send('x'))

@@ -6,10 +6,11 @@ import { test } from 'tap'
 import {
   InvalidClaimsError,
   TokenTheftDetectedError,
-  UnauthorisedError,
-  wrapSdkVerifySession
+  UnauthorisedError
 } from '../../lib/errors/index.ts'
-import { errorApp, throwing } from './error-app.ts'
+import { installErrors } from '../../lib/errors/plugin.ts'
+import { useSdkErrorHandler, wrapSdkVerifySession } from '../../lib/supertokens/index.ts'
+import { errorApp, throwing } from '../errors/error-app.ts'
 
 const { PluginError, RecipeUserId } = supertokens.default
 
@@ -34,7 +35,7 @@ supertokens.default.init({
 const getSession = async (request: unknown, reply: unknown) =>
   await Session.default.getSession(request as never, reply as never)
 
-test('A7: an error of the real SDK is answered like one of ours', async (t) => {
+test('an error of the real SDK is answered like one of ours', async (t) => {
   const { app } = await errorApp(t)
   app.get('/', async (request, reply) => {
     await getSession(request, reply)
@@ -45,9 +46,10 @@ test('A7: an error of the real SDK is answered like one of ours', async (t) => {
   t.equal(reply.body, '{"message":"unauthorised"}')
 })
 
-test('A7: every session error of the SDK becomes an instance of our class', async (t) => {
+test('every session error of the SDK becomes an instance of our class', async (t) => {
   const cleared: string[] = []
-  const { app } = await errorApp(t, { clearTokens: ({ url }) => cleared.push(url) })
+  const { app } = await errorApp(t)
+  installErrors(app, {}, ({ url }) => void cleared.push(url))
   app.setExceptionHandler(TokenTheftDetectedError, ({ payload, cause }) => ({
     payload,
     isSDK: cause instanceof SDKError
@@ -79,7 +81,7 @@ test('A7: every session error of the SDK becomes an instance of our class', asyn
   t.same(cleared, ['/theft', '/none'])
 })
 
-test('A6: the other errors of the SDK have statuses of their own', async (t) => {
+test('the other errors of the SDK have statuses of their own', async (t) => {
   const { app, lines } = await errorApp(t)
   const message = 'm'
   throwing(app, '/bad', Object.assign(sdkError('BAD_INPUT_ERROR', message)))
@@ -105,7 +107,7 @@ function sdkError(type: string, message: string): Error {
   return Object.assign(error, { type, fromRecipe: undefined })
 }
 
-test('A7: nothing but an Error can pass for a session error', async (t) => {
+test('nothing but an Error can pass for a session error', async (t) => {
   const { app } = await errorApp(t)
   throwing(app, '/plain', { type: 'UNAUTHORISED', fromRecipe: 'session' })
   throwing(app, '/typed', Object.assign(new Error('x'), { type: 'UNAUTHORISED' }))
@@ -115,7 +117,7 @@ test('A7: nothing but an Error can pass for a session error', async (t) => {
   }
 })
 
-test('A7: payloads of a wrong form do no harm', async (t) => {
+test('payloads of a wrong form do no harm', async (t) => {
   const { app } = await errorApp(t)
   const session = (type: string, payload?: unknown) =>
     Object.assign(new Error('x'), { fromRecipe: 'session', type, payload })
@@ -125,8 +127,9 @@ test('A7: payloads of a wrong form do no harm', async (t) => {
   t.same((await app.inject('/claims')).json().claimValidationErrors, [])
 })
 
-test('A15: errors of the SDK can be left to the SDK, and no others', async (t) => {
-  const { app } = await errorApp(t, { supertokens: { errorHandler: errorHandler() } })
+test('errors of the SDK can be left to the SDK, and no others', async (t) => {
+  const { app } = await errorApp(t)
+  useSdkErrorHandler(app, errorHandler())
   app.get('/', async (request, reply) => {
     await getSession(request, reply)
     return 'ok'
@@ -138,20 +141,18 @@ test('A15: errors of the SDK can be left to the SDK, and no others', async (t) =
   t.equal((await app.inject('/claims')).statusCode, 403)
 })
 
-test('A15: what the app says for a key goes before the SDK', async (t) => {
+test('what the app says for a key goes before the SDK', async (t) => {
   const { app } = await errorApp(t, {
-    supertokens: { errorHandler: errorHandler() },
     exceptionHandlers: { UNAUTHORISED: () => ({ by: 'the app' }) }
   })
+  useSdkErrorHandler(app, errorHandler())
   app.get('/', getSession)
   t.same((await app.inject('/')).json(), { by: 'the app' })
-  await t.rejects(errorApp(t, { supertokens: {} as never }), { message: /supertokens/ })
-  await t.rejects(errorApp(t, { supertokens: { errorHandler: 1 } as never }), {
-    message: /'supertokens\.errorHandler'/
-  })
+  for (const wrong of [undefined, 1, { errorHandler: errorHandler() }])
+    t.throws(() => useSdkErrorHandler(app, wrong as never), { message: /must be a function/ })
 })
 
-test('A16: verifying through the SDK fails once, also with a slow onSend hook', async (t) => {
+test('verifying through the SDK fails once, also with a slow onSend hook', async (t) => {
   const { app } = await errorApp(t)
   app.addHook('onSend', async () => await new Promise((resolve) => setImmediate(resolve)))
   const preHandler = wrapSdkVerifySession(Session.default)
@@ -161,21 +162,22 @@ test('A16: verifying through the SDK fails once, also with a slow onSend hook', 
   t.equal(reply.body, '{"message":"unauthorised"}')
 })
 
-test('A16: a session that the SDK finds is on the request', async (t) => {
+test('a session that the SDK finds is on the request', async (t) => {
   const { app } = await errorApp(t)
   const preHandler = wrapSdkVerifySession({ getSession: async () => ({ userId: 'ada' }) })
   app.get('/', { preHandler }, async (request) => (request as { session?: unknown }).session)
   t.same((await app.inject('/')).json(), { userId: 'ada' })
 })
 
-test("A16: the SDK's own verifySession gets one reply too, where nothing waits in onSend", async (t) => {
+test("the SDK's own verifySession gets one reply too, where nothing waits in onSend", async (t) => {
   const { app } = await errorApp(t)
   app.get('/', { preHandler: verifySession() as never }, async () => t.fail('must not run'))
   t.same((await app.inject('/')).json(), { by: 'the SDK' })
 })
 
-test('A17: a thrown null is a 500 like any other', async (t) => {
-  const { app } = await errorApp(t, { supertokens: { errorHandler: errorHandler() } })
+test('a thrown null is a 500 like any other', async (t) => {
+  const { app } = await errorApp(t)
+  useSdkErrorHandler(app, errorHandler())
   throwing(app, '/', null)
   const reply = await app.inject('/')
   t.equal(reply.statusCode, 500)

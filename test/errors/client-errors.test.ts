@@ -20,7 +20,7 @@ async function say(t: Test, server: FastifyServerOptions, bytes: string): Promis
   return text
 }
 
-test('N8: a malformed URL and an overlong parameter are answered in the same form', async (t) => {
+test('a malformed URL and an overlong parameter are answered in the same form', async (t) => {
   const app = Fastify({ frameworkErrors: frameworkErrorsHandler })
   t.teardown(() => app.close())
   await app.register(errors)
@@ -33,7 +33,7 @@ test('N8: a malformed URL and an overlong parameter are answered in the same for
   t.equal(long.body, '{"detail":"URI Too Long"}')
 })
 
-test('N9: what is no HTTP is a 400 in the same form', async (t) => {
+test('what is no HTTP is a 400 in the same form', async (t) => {
   const text = await say(t, { clientErrorHandler: clientErrorHandler() }, 'nonsense\r\n\r\n')
   t.match(text, /^HTTP\/1\.1 400 Bad Request\r\n/)
   t.match(text, /content-type: application\/json; charset=utf-8\r\n/)
@@ -41,14 +41,14 @@ test('N9: what is no HTTP is a 400 in the same form', async (t) => {
   t.match(text, /\r\n\r\n\{"detail":"Bad Request"\}$/)
 })
 
-test('N9: a head that is too large is a 431, in the form of the chosen renderer', async (t) => {
+test('a head that is too large is a 431, in the form of the chosen renderer', async (t) => {
   const bytes = `GET / HTTP/1.1\r\nhost: a\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`
   const text = await say(t, { clientErrorHandler: clientErrorHandler(renderFastify) }, bytes)
   t.match(text, /^HTTP\/1\.1 431 Request Header Fields Too Large\r\n/)
   t.match(text, /"statusCode":431/)
 })
 
-test('N9: a renderer may give text, and a socket that is gone gets nothing', async (t) => {
+test('a renderer may give text, and a socket that is gone gets nothing', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   const handler = clientErrorHandler(() => ({ type: 'text/plain', body: 'no' }))

@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import {
   anyOf,
   type Check,
@@ -8,10 +8,72 @@ import {
   oneOf
 } from '../options/check.ts'
 import { OptionsError } from '../options/options-error.ts'
-import { renderDetail, renderFastify, renderProblem } from './renderers.ts'
-import type { StripHeaders } from './reply-headers.ts'
-import type { SDKErrorHandler } from './supertokens-bridge.ts'
-import type { ErrorRenderer, ErrorsOptions, ValidationOptions, WebSocketOptions } from './types.ts'
+import type { StripHeaders } from './error-reply.ts'
+import { renderDetail, renderFastify, renderProblem } from './render.ts'
+import type { ErrorRenderer, HandlerTable, SessionErrorHandlers } from './types.ts'
+import type { ValidationIssue } from './validation/validation-error.ts'
+
+export interface ErrorsOptions {
+  /** Handlers by class, status, code or session-error name. */
+  exceptionHandlers?: HandlerTable
+  /** Handlers of the session errors in SuperTokens' form. */
+  errorHandlers?: SessionErrorHandlers
+  /** Status of the errors that end a session or ask for a refresh. @defaultValue 401 */
+  sessionExpiredStatusCode?: number
+  /** Status of a failed claim; must differ from `sessionExpiredStatusCode`. @defaultValue 403 */
+  invalidClaimStatusCode?: number
+  /** The `WWW-Authenticate` of session errors; `false` sends none. @defaultValue 'Bearer' */
+  challenge?: string | boolean
+  /** `fastify` keeps Fastify's statuses and bodies. @defaultValue 'fastapi' */
+  compat?: 'fastapi' | 'fastify'
+  /** The form of error bodies. @defaultValue 'detail'; 'fastify' with `compat: 'fastify'` */
+  render?: 'detail' | 'problem' | 'fastify' | ErrorRenderer
+  validation?: ValidationOptions
+  /**
+   * Which errors may choose their status by `statusCode`: all as in Fastify, only those of known
+   * kinds, or those the function accepts. @defaultValue 'fastify'
+   */
+  trustStatusCode?: 'fastify' | 'known' | ((error: Error) => boolean)
+  /** Which headers set before the error are removed. @defaultValue 'representation' */
+  stripHeaders?: 'representation' | 'all' | 'none' | readonly string[]
+  /**
+   * The level of an error's line in the log; `false` writes none.
+   * @defaultValue `error` from status 500 on, `debug` for 404 and 405, `info` for the rest
+   */
+  errorLogLevel?(error: unknown, status: number): 'error' | 'warn' | 'info' | 'debug' | false
+  /**
+   * Answer unhandled errors by a traceback. In production registration is refused, unless 'force'.
+   * Browsers get a page with source lines if the package `youch-core` is installed.
+   * @defaultValue false
+   */
+  debug?: boolean | 'force'
+  /** Answer unknown paths. @defaultValue true */
+  notFound?: boolean
+  /**
+   * Answer a known path with another method by 405 and `Allow`. Read where the plugin is registered
+   * first. @defaultValue true
+   */
+  methodNotAllowed?: boolean
+}
+
+export interface ValidationOptions {
+  /** Status of a request that fails its schema, 400 to 499. @defaultValue 422; 400 with `compat: 'fastify'` */
+  status?: number
+  /**
+   * How much of the input is echoed: `scalar` leaves out objects and arrays and cuts strings at 256
+   * characters. Fields named like secrets are never echoed. @defaultValue 'scalar'
+   */
+  input?: 'scalar' | 'full' | 'none'
+  /** How many issues are listed, 1 to 10 000; one more entry says how many are not. @defaultValue 100 */
+  maxIssues?: number
+  /** Whether the message of a `pattern` issue shows the pattern. @defaultValue true */
+  showPattern?: boolean
+  /** Pydantic's sentences, Ajv's, or your own. @defaultValue 'pydantic' */
+  messages?:
+    | 'pydantic'
+    | 'ajv'
+    | ((issue: ValidationIssue, source: unknown, request: FastifyRequest) => string)
+}
 
 /** The options of a scope, checked and with every default filled in. */
 export interface ErrorSettings {
@@ -19,22 +81,15 @@ export interface ErrorSettings {
   readonly invalidClaimStatusCode: number
   /** The scheme for `WWW-Authenticate`, or none. */
   readonly challenge: string | false
-  readonly sessionBody: 'wire' | 'both' | 'render'
-  readonly clearTokens: ((request: FastifyRequest, reply: FastifyReply) => void) | undefined
-  readonly compat: 'fastapi' | 'fastapi-strict' | 'fastify'
+  /** Takes the tokens from the client. Handed in by the sessions plugin; no option of the app. */
+  readonly clearTokens: ((request: FastifyRequest) => void) | undefined
+  readonly compat: 'fastapi' | 'fastify'
   readonly render: ErrorRenderer
   readonly validation: Readonly<Required<ValidationOptions>>
-  readonly websocket: Readonly<Required<WebSocketOptions>>
   readonly trustStatusCode: NonNullable<ErrorsOptions['trustStatusCode']>
-  readonly applyHeaders: 'always' | 'default-only'
   readonly stripHeaders: StripHeaders
-  readonly exposeCode: boolean
-  readonly exposeServerErrors: boolean
   readonly errorLogLevel: ErrorsOptions['errorLogLevel']
-  readonly onUnhandled: ErrorsOptions['onUnhandled']
-  readonly onLate: ErrorsOptions['onLate']
   readonly debug: boolean | 'force'
-  readonly supertokens: ErrorsOptions['supertokens']
   readonly notFound: boolean
   readonly methodNotAllowed: boolean
 }
@@ -44,54 +99,32 @@ const defaults: ErrorSettings = {
   sessionExpiredStatusCode: 401,
   invalidClaimStatusCode: 403,
   challenge: 'Bearer',
-  sessionBody: 'wire',
   clearTokens: undefined,
   compat: 'fastapi',
   render: renderDetail,
   validation: {
     status: 422,
-    parts: 'all',
     input: 'scalar',
     maxIssues: 100,
-    captureBody: false,
-    jsonOffset: false,
     showPattern: true,
     messages: 'pydantic'
   },
-  websocket: {
-    rejectStatus: 422,
-    preUpgradeBody: true,
-    closeCodes: {
-      UNAUTHORISED: 4401,
-      TRY_REFRESH_TOKEN: 4401,
-      TOKEN_THEFT_DETECTED: 4401,
-      INVALID_CLAIMS: 4403
-    }
-  },
   trustStatusCode: 'fastify',
-  applyHeaders: 'always',
   stripHeaders: 'representation',
-  exposeCode: false,
-  exposeServerErrors: false,
   errorLogLevel: undefined,
-  onUnhandled: undefined,
-  onLate: undefined,
   debug: false,
-  supertokens: undefined,
   notFound: true,
   methodNotAllowed: true
 }
 
-type Given = Partial<Omit<ErrorSettings, 'validation' | 'websocket'>> & {
+type Given = Partial<Omit<ErrorSettings, 'validation'>> & {
   readonly validation?: ValidationOptions
-  readonly websocket?: WebSocketOptions
 }
 
 /** What a `compat` changes where the app does not say otherwise. */
 const presets: Readonly<Record<ErrorSettings['compat'], Given>> = {
   fastapi: {},
-  'fastapi-strict': {},
-  fastify: { render: renderFastify, exposeCode: true, validation: { status: 400 } }
+  fastify: { render: renderFastify, validation: { status: 400 } }
 }
 
 const renderers: Readonly<Record<string, ErrorRenderer>> = {
@@ -105,58 +138,27 @@ const errorStatus = integerWithin(400, 599)
 
 const validationChecks: Readonly<Record<keyof ValidationOptions, Check<unknown>>> = {
   status: integerWithin(400, 499),
-  parts: oneOf('all', 'first'),
   input: oneOf('scalar', 'full', 'none'),
   maxIssues: integerWithin(1, 10_000),
-  captureBody: boolean,
-  jsonOffset: boolean,
   showPattern: boolean,
   messages: anyOf("'pydantic', 'ajv' or a function", oneOf('pydantic', 'ajv'), functionOf())
 }
 
-const closeCode = integerWithin(3000, 4999)
-
-const webSocketChecks: Readonly<Record<keyof WebSocketOptions, Check<unknown>>> = {
-  rejectStatus: anyOf('422 or 403', integerWithin(422, 422), integerWithin(403, 403)),
-  preUpgradeBody: boolean,
-  closeCodes: (value, option) =>
-    checkAll(
-      value,
-      {
-        UNAUTHORISED: closeCode,
-        TRY_REFRESH_TOKEN: closeCode,
-        TOKEN_THEFT_DETECTED: closeCode,
-        INVALID_CLAIMS: closeCode,
-        CLEAR_DUPLICATE_SESSION_COOKIES: closeCode
-      },
-      option
-    )
-}
-
-const checks: Readonly<Record<keyof ErrorSettings, Check<unknown>>> = {
+const checks: Readonly<Record<Exclude<keyof ErrorSettings, 'clearTokens'>, Check<unknown>>> = {
   sessionExpiredStatusCode: errorStatus,
   invalidClaimStatusCode: errorStatus,
   challenge: checkChallenge,
-  sessionBody: oneOf('wire', 'both', 'render'),
-  clearTokens: functionOf(),
-  compat: oneOf('fastapi', 'fastapi-strict', 'fastify'),
+  compat: oneOf('fastapi', 'fastify'),
   render: checkRender,
   validation: (value, option) => checkAll(value, validationChecks, option),
-  websocket: (value, option) => checkAll(value, webSocketChecks, option),
   trustStatusCode: anyOf(
     "'fastify', 'known' or a function",
     oneOf('fastify', 'known'),
     functionOf()
   ),
-  applyHeaders: oneOf('always', 'default-only'),
   stripHeaders: checkStripHeaders,
-  exposeCode: boolean,
-  exposeServerErrors: boolean,
   errorLogLevel: functionOf(),
-  onUnhandled: functionOf(),
-  onLate: functionOf(),
   debug: oneOf<boolean | 'force'>(true, false, 'force'),
-  supertokens: checkSupertokens,
   notFound: boolean,
   methodNotAllowed: boolean
 }
@@ -178,12 +180,7 @@ export function resolveSettings(
     ...inherited,
     ...preset,
     ...given,
-    validation: { ...inherited.validation, ...preset.validation, ...given.validation },
-    websocket: {
-      ...inherited.websocket,
-      ...given.websocket,
-      closeCodes: { ...inherited.websocket.closeCodes, ...given.websocket?.closeCodes }
-    }
+    validation: { ...inherited.validation, ...preset.validation, ...given.validation }
   }
   if (settings.sessionExpiredStatusCode === settings.invalidClaimStatusCode) {
     // Front ends tell "refresh" from "not allowed" by nothing but the status.
@@ -205,12 +202,6 @@ function checkAll(
     if (given !== undefined) checked[name] = check(given, path === '' ? name : `${path}.${name}`)
   }
   return checked
-}
-
-function checkSupertokens(value: unknown, option: string): ErrorSettings['supertokens'] {
-  checkNames(value, ['errorHandler'], option)
-  const check = functionOf<SDKErrorHandler>()
-  return { errorHandler: check(value['errorHandler'], `${option}.errorHandler`) }
 }
 
 function checkChallenge(value: unknown, option: string): string | false {

@@ -1,10 +1,5 @@
 import { test } from 'tap'
-import {
-  type ErrorRenderer,
-  HTTPException,
-  problemRenderer,
-  renderFastify
-} from '../../lib/errors/index.ts'
+import { type ErrorRenderer, HTTPException, renderFastify } from '../../lib/errors/index.ts'
 import { errorApp, throwing } from './error-app.ts'
 
 test('a problem has type, title, status and detail, in its own media type', async (t) => {
@@ -40,16 +35,6 @@ test('issues of a problem point into the document', async (t) => {
   app.post('/', { schema: { body } }, async () => 'ok')
   const reply = await app.inject({ method: 'POST', url: '/', payload: { 'a/b~': ['x'] } })
   t.match(reply.json(), { title: 'Unprocessable Entity', errors: [{ pointer: '#/a~1b~0/0' }] })
-})
-
-test('a problem may have a type of its own and name its request', async (t) => {
-  const type = (error: unknown) => `https://a.test/problems/${(error as HTTPException).statusCode}`
-  const { app } = await errorApp(t, { render: problemRenderer({ type, instance: true }) })
-  throwing(app, '/', new HTTPException(404))
-  t.match((await app.inject('/')).json(), {
-    type: 'https://a.test/problems/404',
-    instance: /^urn:request:req-/
-  })
 })
 
 test('a renderer of the app decides on type and body; one that fails is replaced', async (t) => {

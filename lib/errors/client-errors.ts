@@ -1,9 +1,8 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { Answering } from './answering.ts'
-import { stringifyJson } from './json.ts'
-import { reasonPhrase } from './reason-phrase.ts'
-import { jsonType, renderDetail } from './renderers.ts'
+import { handleError } from './error-handler.ts'
+import { reasonPhrase } from './http-exception.ts'
+import { jsonType, renderDetail, stringifyJson } from './render.ts'
 import type { RenderedBody, RenderInput } from './types.ts'
 
 /**
@@ -15,7 +14,7 @@ export function frameworkErrorsHandler(
   request: FastifyRequest,
   reply: FastifyReply
 ): void {
-  new Answering(error, request, reply).start()
+  handleError(error, request, reply)
 }
 
 const statuses: Readonly<Record<string, number>> = {
