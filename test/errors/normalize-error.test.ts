@@ -295,7 +295,7 @@ const core: [string, number, string][] = [
 ]
 
 for (const [code, status, detail] of core) {
-  test(`1.11: ${code} is a ${status}`, async (t) => {
+  test(`${code} is a ${status}`, async (t) => {
     const app = Fastify()
     t.teardown(() => app.close())
     await app.register(errors)
@@ -308,7 +308,7 @@ for (const [code, status, detail] of core) {
   })
 }
 
-test('1.11: a body without a content type, and a QUERY without one, are refused by Fastify', async (t) => {
+test('a body without a content type, and a QUERY without one, are refused by Fastify', async (t) => {
   const { app } = await errorApp(t)
   app.post('/', async () => 'ok')
   const body = await app.inject({ method: 'POST', url: '/', payload: 'x' })

@@ -4,15 +4,15 @@ import { buildApp, START_MS } from '../builders/app.ts'
 import { Client, payloadOf } from '../builders/client.ts'
 import { clearsAllTokens, clearsTokens, keepsTokens } from '../builders/replies.ts'
 
-// The protocol's own list of what a server has to get right, by its numbers. Each is one test or
-// two here; all rows of the tables behind it are in transfer-method.test.ts (3), verify-table.test.ts
-// and refresh-table.test.ts (4, 5), and test/session/rotation.test.ts (2).
+// What a server of this protocol has to get right, one or two tests for each point. Every case of
+// each point is in transfer-method.test.ts, verify-table.test.ts, refresh-table.test.ts and
+// test/session/rotation.test.ts.
 
 const headerOf = (token: string | undefined) =>
   JSON.parse(Buffer.from(String(token).split('.')[0] as string, 'base64url').toString())
 
 for (const method of ['cookie', 'header'] as const) {
-  test(`1, by ${method}: ten keys, a version that is text, a kid that names the kind of key`, async (t) => {
+  test(`by ${method}: ten keys, a version that is text, a kid that names the kind of key`, async (t) => {
     for (const [useDynamicAccessTokenSigningKey, kid] of [
       [true, /^d-\d+$/],
       [false, /^s-[0-9a-f-]{36}$/]
@@ -39,7 +39,7 @@ for (const method of ['cookie', 'header'] as const) {
     }
   })
 
-  test(`1, by ${method}: a key is published for a minute before it signs`, async (t) => {
+  test(`by ${method}: a key is published for a minute before it signs`, async (t) => {
     const { app, clock } = await buildApp(t, {
       accessTokenSigningKeyUpdateInterval: '1h',
       accessTokenValidity: '1m'
@@ -58,7 +58,7 @@ for (const method of ['cookie', 'header'] as const) {
     t.equal(headerOf(client.accessToken).kid, next)
   })
 
-  test(`2, by ${method}: a verification promotes, and the first use after a refresh is re-issued`, async (t) => {
+  test(`by ${method}: a verification promotes, and the first use after a refresh is re-issued`, async (t) => {
     const { app, clock } = await buildApp(t)
     const client = new Client(app, method)
     await client.login()
@@ -74,7 +74,7 @@ for (const method of ['cookie', 'header'] as const) {
     t.same((await thief.refresh()).json(), { message: 'token theft detected' })
   })
 
-  test(`2, by ${method}: a token that is refreshed but never used may be refreshed again, however late`, async (t) => {
+  test(`by ${method}: a token that is refreshed but never used may be refreshed again, however late`, async (t) => {
     const { app, clock } = await buildApp(t)
     const client = new Client(app, method)
     await client.login()
@@ -85,7 +85,7 @@ for (const method of ['cookie', 'header'] as const) {
     t.equal((await client.get('/me')).statusCode, 200)
   })
 
-  test(`2, by ${method}: a token of a session that is gone, or that is no token, is no theft`, async (t) => {
+  test(`by ${method}: a token of a session that is gone, or that is no token, is no theft`, async (t) => {
     const { app } = await buildApp(t)
     const client = new Client(app, method)
     const { handle } = (await client.login()).json()
@@ -95,7 +95,7 @@ for (const method of ['cookie', 'header'] as const) {
     t.same((await client.refresh()).json(), { message: 'unauthorised' })
   })
 
-  test(`3, by ${method}: new tokens and the names that pages may read come in order`, async (t) => {
+  test(`by ${method}: new tokens and the names that pages may read come in order`, async (t) => {
     const { app } = await buildApp(t, { antiCsrf: 'VIA_TOKEN' })
     const client = new Client(app, method)
     for (const reply of [await client.login(), await client.refresh()]) {
@@ -112,7 +112,7 @@ for (const method of ['cookie', 'header'] as const) {
     }
   })
 
-  test(`4, by ${method}: the bodies are those that front ends know`, async (t) => {
+  test(`by ${method}: the bodies are those that front ends know`, async (t) => {
     const { app, clock } = await buildApp(t)
     const failing = { id: 'x', validate: () => ({ isValid: false, reason: 'r' }) as const }
     const overrideGlobalClaimValidators = () => [failing]
@@ -134,7 +134,7 @@ for (const method of ['cookie', 'header'] as const) {
     t.same((await client.post('/auth/signout')).json(), { status: 'OK' })
   })
 
-  test(`5, by ${method}: what clears says front-token: remove, and only what has to clears`, async (t) => {
+  test(`by ${method}: what clears says front-token: remove, and only what has to clears`, async (t) => {
     const { app, clock } = await buildApp(t)
     const client = new Client(app, method)
     keepsTokens(t, await client.get('/me'))
@@ -159,7 +159,7 @@ for (const method of ['cookie', 'header'] as const) {
     clearsAllTokens(t, await thief.refresh())
   })
 
-  test(`7, by ${method}: iat is when this very token was minted, and a merge keeps exp`, async (t) => {
+  test(`by ${method}: iat is when this very token was minted, and a merge keeps exp`, async (t) => {
     const { app, clock } = await buildApp(t)
     app.post('/merge', { preHandler: app.verifySession() }, async ({ session }) => {
       await session.mergePayload({ a: 1 })
@@ -183,7 +183,7 @@ for (const method of ['cookie', 'header'] as const) {
   })
 }
 
-test('3: of two tokens the header’s counts, and a refresh leaves the client one pair', async (t) => {
+test('of two tokens the header’s counts, and a refresh leaves the client one pair', async (t) => {
   const { app } = await buildApp(t)
   const ada = await app.sessions.issue({ userId: 'ada' })
   const bob = await app.sessions.issue({ userId: 'bob' })
@@ -205,7 +205,7 @@ test('3: of two tokens the header’s counts, and a refresh leaves the client on
   )
 })
 
-test('6: the first visit is answered with 401, without asking the store', async (t) => {
+test('the first visit is answered with 401, without asking the store', async (t) => {
   const store = memoryStore()
   const { app } = await buildApp(t, { store })
   store.get = () => t.fail('asked the store') as never
@@ -214,7 +214,7 @@ test('6: the first visit is answered with 401, without asking the store', async 
   t.equal(reply.headers['front-token'], 'remove')
 })
 
-test('8: of many who refresh and confirm one session at once, all end up with one refresh token', async (t) => {
+test('of many who refresh and confirm one session at once, all end up with one refresh token', async (t) => {
   const { app } = await buildApp(t)
   const client = new Client(app, 'cookie')
   await client.login()
@@ -229,7 +229,7 @@ test('8: of many who refresh and confirm one session at once, all end up with on
   }
 })
 
-test('8: of many who change the claims of one session at once, none is lost', async (t) => {
+test('of many who change the claims of one session at once, none is lost', async (t) => {
   const { app } = await buildApp(t)
   const { session } = await app.sessions.issue({ userId: 'ada' })
   const names = Array.from({ length: 30 }, (_, index) => `claim${index}`)

@@ -12,7 +12,7 @@ const SDK_VERSIONS = '1.16,1.17,1.18,1.19,2.0,3.0,3.1,4.0,4.1,4.2'
 const FRONT_TOKEN = /^[A-Za-z0-9+/]+={0,2}$/
 
 for (const method of ['cookie', 'header'] as const) {
-  test(`9.1, by ${method}: the headers that the SDK adds are taken as they are`, async (t) => {
+  test(`by ${method}: the headers that the SDK adds are taken as they are`, async (t) => {
     const { app } = await buildApp(t, { antiCsrf: 'VIA_TOKEN' })
     const client = new Client(app, method)
     t.equal((await client.login()).statusCode, 200, 'rid: anti-csrf and st-auth-mode')
@@ -36,14 +36,14 @@ for (const method of ['cookie', 'header'] as const) {
     t.same(signOut.json(), { status: 'OK' })
   })
 
-  test(`9.2, by ${method}: before its first request a browser that may have a session is told that it has none`, async (t) => {
+  test(`by ${method}: before its first request a browser that may have a session is told that it has none`, async (t) => {
     const { app } = await buildApp(t)
     const reply = await new Client(app, method).refresh()
     t.equal(reply.statusCode, 401)
     t.equal(reply.headers['front-token'], 'remove')
   })
 
-  test(`9.3, by ${method}: a new session is a front token with the payload`, async (t) => {
+  test(`by ${method}: a new session is a front token with the payload`, async (t) => {
     const { app } = await buildApp(t)
     const client = new Client(app, method)
     const reply = await client.login()
@@ -56,7 +56,7 @@ for (const method of ['cookie', 'header'] as const) {
     t.ok(String(reply.headers['access-control-expose-headers']).includes('front-token'))
   })
 
-  test(`9.3, by ${method}: a changed payload is a new front token, an unchanged one is none`, async (t) => {
+  test(`by ${method}: a changed payload is a new front token, an unchanged one is none`, async (t) => {
     const { app } = await buildApp(t)
     app.post('/plan', { preHandler: app.verifySession() }, async ({ session }) => {
       await session.mergePayload({ plan: 'pro' })
@@ -68,7 +68,7 @@ for (const method of ['cookie', 'header'] as const) {
     t.equal((await client.get('/me')).headers['front-token'], undefined)
   })
 
-  test(`9.3, by ${method}: the end of a session is a 401 with remove, signing out one with 200`, async (t) => {
+  test(`by ${method}: the end of a session is a 401 with remove, signing out one with 200`, async (t) => {
     const { app } = await buildApp(t)
     const client = new Client(app, method)
     const { handle } = (await client.login()).json()
@@ -86,7 +86,7 @@ for (const method of ['cookie', 'header'] as const) {
     t.equal(signOut.headers['front-token'], 'remove')
   })
 
-  test(`9.3, by ${method}: a failed claim is a 403 that names it, and costs no token`, async (t) => {
+  test(`by ${method}: a failed claim is a 403 that names it, and costs no token`, async (t) => {
     const { app } = await buildApp(t)
     const plan = new PrimitiveClaim<string>({ key: 'plan', fetchValue: () => 'free' })
     const isPro = [plan.validators.hasValue('pro', { id: 'is-pro' })]
@@ -105,7 +105,7 @@ for (const method of ['cookie', 'header'] as const) {
     t.equal((await client.get('/me')).statusCode, 200)
   })
 
-  test(`9.4, by ${method}: after a refresh the request that failed goes through`, async (t) => {
+  test(`by ${method}: after a refresh the request that failed goes through`, async (t) => {
     const { app, clock } = await buildApp(t)
     const client = new Client(app, method)
     await client.login()
@@ -117,7 +117,7 @@ for (const method of ['cookie', 'header'] as const) {
     t.equal((await client.get('/me')).statusCode, 200)
   })
 
-  test(`9.4, by ${method}: a refresh right after another has a front token and keeps what the client has`, async (t) => {
+  test(`by ${method}: a refresh right after another has a front token and keeps what the client has`, async (t) => {
     const { app } = await buildApp(t)
     const client = new Client(app, method)
     await client.login()
@@ -131,7 +131,7 @@ for (const method of ['cookie', 'header'] as const) {
     t.equal((await client.get('/me')).statusCode, 200)
   })
 
-  test(`9.5, by ${method}: iat is the moment of minting, so that the browser knows the clock's skew`, async (t) => {
+  test(`by ${method}: iat is the moment of minting, so that the browser knows the clock's skew`, async (t) => {
     const { app, clock } = await buildApp(t)
     const client = new Client(app, method)
     await client.login()
@@ -143,7 +143,7 @@ for (const method of ['cookie', 'header'] as const) {
     }
   })
 
-  test(`9.5, by ${method}: signing out answers JSON, also where the session is gone`, async (t) => {
+  test(`by ${method}: signing out answers JSON, also where the session is gone`, async (t) => {
     const { app } = await buildApp(t)
     const client = new Client(app, method)
     const { handle } = (await client.login()).json()
@@ -154,7 +154,7 @@ for (const method of ['cookie', 'header'] as const) {
   })
 }
 
-test('9.1: cookies that the SDK writes for itself mean nothing to the server', async (t) => {
+test('cookies that the SDK writes for itself mean nothing to the server', async (t) => {
   const { app } = await buildApp(t)
   const { accessToken } = await app.sessions.issue({ userId: 'ada' })
   const own = 'st-last-access-token-update=1; sFrontToken=x; sAntiCsrf=y; sIRTFrontend=z'
@@ -163,7 +163,7 @@ test('9.1: cookies that the SDK writes for itself mean nothing to the server', a
   t.same(reply.json(), { message: 'unauthorised' })
 })
 
-test('9.3: the anti-CSRF token comes with a session and with each refresh', async (t) => {
+test('the anti-CSRF token comes with a session and with each refresh', async (t) => {
   const { app } = await buildApp(t, { antiCsrf: 'VIA_TOKEN' })
   const client = new Client(app, 'cookie')
   const login = await client.login()
@@ -173,7 +173,7 @@ test('9.3: the anti-CSRF token comes with a session and with each refresh', asyn
   t.equal((await client.get('/me')).headers['anti-csrf'], undefined)
 })
 
-test('9.4: a server that fails is no 401, so that the browser keeps its session', async (t) => {
+test('a server that fails is no 401, so that the browser keeps its session', async (t) => {
   const { app } = await buildApp(t)
   app.get('/broken', { preHandler: app.verifySession() }, async () => {
     throw new Error('broken')
@@ -185,14 +185,14 @@ test('9.4: a server that fails is no 401, so that the browser keeps its session'
   t.equal(reply.headers['front-token'], undefined)
 })
 
-test('9.5: getAccessToken() has something in cookie mode where the app exposes it', async (t) => {
+test('getAccessToken() has something in cookie mode where the app exposes it', async (t) => {
   const { app } = await buildApp(t, { exposeAccessTokenToFrontendInCookieBasedAuth: true })
   const client = new Client(app, 'cookie')
   t.equal((await client.login()).headers['st-access-token'], client.accessToken)
 })
 
 for (const method of ['cookie', 'header'] as const) {
-  test(`9.2, by ${method}: a first visit is no 5xx even while the store is down, or each request would try again`, async (t) => {
+  test(`by ${method}: a first visit is no 5xx even while the store is down, or each request would try again`, async (t) => {
     const store = memoryStore()
     const { app } = await buildApp(t, { store })
     store.get = () => {
@@ -201,7 +201,7 @@ for (const method of ['cookie', 'header'] as const) {
     t.equal((await new Client(app, method).refresh()).statusCode, 401)
   })
 
-  test(`9.3, by ${method}: the front token is padded base64 of UTF-8, whatever the claims say`, async (t) => {
+  test(`by ${method}: the front token is padded base64 of UTF-8, whatever the claims say`, async (t) => {
     const { app } = await buildApp(t)
     const client = new Client(app, method)
     for (const name of ['Zoë', 'Łukasz', '愛']) {
@@ -213,7 +213,7 @@ for (const method of ['cookie', 'header'] as const) {
     }
   })
 
-  test(`9.3, by ${method}: a 401 for an expired access token leaves all that the refresh needs`, async (t) => {
+  test(`by ${method}: a 401 for an expired access token leaves all that the refresh needs`, async (t) => {
     const { app, clock } = await buildApp(t, { antiCsrf: 'VIA_TOKEN' })
     const client = new Client(app, method)
     await client.login()
@@ -221,7 +221,7 @@ for (const method of ['cookie', 'header'] as const) {
     keepsTokens(t, await client.get('/me'))
   })
 
-  test(`9.3, by ${method}: whatever tokens a reply carries, pages of other origins can read them`, async (t) => {
+  test(`by ${method}: whatever tokens a reply carries, pages of other origins can read them`, async (t) => {
     const { app } = await buildApp(t, {
       antiCsrf: 'VIA_TOKEN',
       exposeAccessTokenToFrontendInCookieBasedAuth: true
@@ -245,7 +245,7 @@ for (const method of ['cookie', 'header'] as const) {
     }
   })
 
-  test(`9.4, by ${method}: tabs that refresh at once without the lock between them stay logged in`, async (t) => {
+  test(`by ${method}: tabs that refresh at once without the lock between them stay logged in`, async (t) => {
     const { app } = await buildApp(t, { antiCsrf: 'VIA_TOKEN' })
     const client = new Client(app, method)
     await client.login()
@@ -256,7 +256,7 @@ for (const method of ['cookie', 'header'] as const) {
     for (const one of [client, tab]) t.equal((await one.get('/me')).statusCode, 200)
   })
 
-  test(`9.4, by ${method}: a refresh that fails for the server's reasons keeps the session`, async (t) => {
+  test(`by ${method}: a refresh that fails for the server's reasons keeps the session`, async (t) => {
     const store = memoryStore()
     const { app } = await buildApp(t, { store })
     const client = new Client(app, method)
@@ -272,7 +272,7 @@ for (const method of ['cookie', 'header'] as const) {
     t.equal((await client.refresh()).statusCode, 200)
   })
 
-  test(`9.5, by ${method}: a claim of the app is {v, t}, as the front end's validators read it`, async (t) => {
+  test(`by ${method}: a claim of the app is {v, t}, as the front end's validators read it`, async (t) => {
     const plan = new PrimitiveClaim<string>({ key: 'plan', fetchValue: () => 'free' })
     const { app } = await buildApp(t, { claims: [plan] })
     const reply = await new Client(app, method).login()
@@ -283,7 +283,7 @@ for (const method of ['cookie', 'header'] as const) {
   })
 }
 
-test('9.3: what the app exposes already stays exposed, and no name is exposed twice', async (t) => {
+test('what the app exposes already stays exposed, and no name is exposed twice', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
   app.addHook('onRequest', async (_request, reply) => {

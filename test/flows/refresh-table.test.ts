@@ -26,7 +26,7 @@ function isLoggedOut(t: Test, reply: Response): void {
   clearsAllTokens(t, reply)
 }
 
-test('refresh, row 1: two refresh cookies are 500 and name olderCookieDomain, and the tokens stay', async (t) => {
+test('refresh: two refresh cookies are 500 and name olderCookieDomain, and the tokens stay', async (t) => {
   const { app, client } = await loggedIn(t, 'cookie')
   const cookie = `sRefreshToken=${client.refreshToken}; sRefreshToken=older`
   const headers = { cookie }
@@ -36,7 +36,7 @@ test('refresh, row 1: two refresh cookies are 500 and name olderCookieDomain, an
   keepsTokens(t, reply)
 })
 
-test('refresh, row 1: with olderCookieDomain the older ones are cleared, with 200 and no front token', async (t) => {
+test('refresh: with olderCookieDomain the older ones are cleared, with 200 and no front token', async (t) => {
   const { app, client } = await loggedIn(t, 'cookie', { olderCookieDomain: '' })
   const cookie = `sRefreshToken=${client.refreshToken}; sRefreshToken=older`
   const headers = { cookie }
@@ -47,7 +47,7 @@ test('refresh, row 1: with olderCookieDomain the older ones are cleared, with 20
   t.equal((await client.refresh()).statusCode, 200, 'the refresh itself did not happen')
 })
 
-test('refresh, row 1: where only headers are taken, cookies are not counted', async (t) => {
+test('refresh: where only headers are taken, cookies are not counted', async (t) => {
   const { app, client } = await loggedIn(t, 'header', { getTokenTransferMethod: () => 'header' })
   const headers = {
     authorization: `Bearer ${client.refreshToken}`,
@@ -58,14 +58,14 @@ test('refresh, row 1: where only headers are taken, cookies are not counted', as
 })
 
 for (const method of METHODS) {
-  test(`refresh, row 2, by ${method}: without a refresh token it is 401, and everything is cleared`, async (t) => {
+  test(`refresh by ${method}: without a refresh token it is 401, and everything is cleared`, async (t) => {
     const { client } = await loggedIn(t, method)
     client.refreshToken = undefined
     isLoggedOut(t, await client.refresh())
   })
 }
 
-test('refresh, row 3: with VIA_CUSTOM_HEADER a refresh cookie without rid is 401, a header token is not', async (t) => {
+test('refresh: with VIA_CUSTOM_HEADER a refresh cookie without rid is 401, a header token is not', async (t) => {
   const { app } = await buildApp(t, { antiCsrf: 'VIA_CUSTOM_HEADER' })
   const { refreshToken } = await app.sessions.issue({ userId: 'ada' })
   const refresh = (headers: Record<string, string>) =>
@@ -76,7 +76,7 @@ test('refresh, row 3: with VIA_CUSTOM_HEADER a refresh cookie without rid is 401
 })
 
 for (const method of METHODS) {
-  test(`refresh, row 4, by ${method}: a token that is not ours is 401, and everything is cleared`, async (t) => {
+  test(`refresh by ${method}: a token that is not ours is 401, and everything is cleared`, async (t) => {
     const { client } = await loggedIn(t, method)
     const { refreshToken: good } = client
     for (const text of ['garbage', `${good}x`, String(client.accessToken)]) {
@@ -87,19 +87,19 @@ for (const method of METHODS) {
     answers(t, await client.refresh(), 200, {})
   })
 
-  test(`refresh, row 4, by ${method}: a session that was revoked is 401, and everything is cleared`, async (t) => {
+  test(`refresh by ${method}: a session that was revoked is 401, and everything is cleared`, async (t) => {
     const { app, client, handle } = await loggedIn(t, method)
     await app.sessions.revoke(handle)
     isLoggedOut(t, await client.refresh())
   })
 
-  test(`refresh, row 4, by ${method}: a session that is over is 401, and everything is cleared`, async (t) => {
+  test(`refresh by ${method}: a session that is over is 401, and everything is cleared`, async (t) => {
     const { client, clock } = await loggedIn(t, method, { refreshTokenValidity: '2h' })
     clock.advance(7200)
     isLoggedOut(t, await client.refresh())
   })
 
-  test(`refresh, row 5, by ${method}: a token that was rotated away is a theft, and ends the session`, async (t) => {
+  test(`refresh by ${method}: a token that was rotated away is a theft, and ends the session`, async (t) => {
     const { app, client, clock, handle } = await loggedIn(t, method)
     const thief = client.copy()
     await client.refresh()
@@ -113,7 +113,7 @@ for (const method of METHODS) {
   })
 }
 
-test('refresh, row 4, by cookie: with VIA_TOKEN a wrong anti-CSRF value is 401, and everything is cleared', async (t) => {
+test('refresh by cookie: with VIA_TOKEN a wrong anti-CSRF value is 401, and everything is cleared', async (t) => {
   const { client } = await loggedIn(t, 'cookie', { antiCsrf: 'VIA_TOKEN' })
   const { antiCsrf, refreshToken } = client
   for (const wrong of [undefined, 'x']) {
@@ -125,7 +125,7 @@ test('refresh, row 4, by cookie: with VIA_TOKEN a wrong anti-CSRF value is 401, 
 })
 
 for (const method of METHODS) {
-  test(`refresh, row 6, by ${method}: all tokens are new, and belong together`, async (t) => {
+  test(`refresh by ${method}: all tokens are new, and belong together`, async (t) => {
     const { client, clock } = await loggedIn(t, method, { antiCsrf: 'VIA_TOKEN' })
     const before = client.copy()
     clock.advance(3600)

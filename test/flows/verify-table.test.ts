@@ -35,7 +35,7 @@ function asksForRefresh(t: Test, reply: Response): void {
 }
 
 for (const method of METHODS) {
-  test(`row 0, by ${method}: OPTIONS and TRACE pass without a session, whatever they carry`, async (t) => {
+  test(`by ${method}: OPTIONS and TRACE pass without a session, whatever they carry`, async (t) => {
     const { app, clock } = await appWith(t)
     const client = new Client(app, method)
     await client.login()
@@ -47,7 +47,7 @@ for (const method of METHODS) {
     }
   })
 
-  test(`row 0b, by ${method}: on the refresh path the hook of a route refreshes`, async (t) => {
+  test(`by ${method}: on the refresh path the hook of a route refreshes`, async (t) => {
     const { app, clock } = await appWith(t, {
       override: { apis: (original) => ({ ...original, refreshPOST: undefined }) }
     })
@@ -76,7 +76,7 @@ for (const method of METHODS) {
     clearsAllTokens(t, nobody)
   })
 
-  test(`row 1, by ${method}: a client that has sIdRefreshToken is to refresh before anything else`, async (t) => {
+  test(`by ${method}: a client that has sIdRefreshToken is to refresh before anything else`, async (t) => {
     const { app } = await appWith(t)
     const client = new Client(app, method)
     await client.login()
@@ -88,14 +88,14 @@ for (const method of METHODS) {
   })
 }
 
-test('row 2, by cookie: two access cookies ask for a refresh', async (t) => {
+test('by cookie: two access cookies ask for a refresh', async (t) => {
   const { app } = await appWith(t)
   const { accessToken } = await app.sessions.issue({ userId: 'ada' })
   const headers = { cookie: `sAccessToken=${accessToken}; sAccessToken=${accessToken}` }
   for (const url of ['/me', '/maybe']) asksForRefresh(t, await app.inject({ url, headers }))
 })
 
-test('row 2, by header: access cookies do not matter, however many', async (t) => {
+test('by header: access cookies do not matter, however many', async (t) => {
   const { app } = await appWith(t)
   const { accessToken } = await app.sessions.issue({ userId: 'ada' })
   const cookie = 'sAccessToken=a; sAccessToken=b'
@@ -104,7 +104,7 @@ test('row 2, by header: access cookies do not matter, however many', async (t) =
 })
 
 for (const antiCsrf of ['VIA_CUSTOM_HEADER', 'VIA_TOKEN'] as const) {
-  test(`row 3, with ${antiCsrf}: nothing is asked of a header token, or of a request without one`, async (t) => {
+  test(`with ${antiCsrf}: nothing is asked of a header token, or of a request without one`, async (t) => {
     const { app } = await appWith(t, { antiCsrf })
     const { accessToken } = await app.sessions.issue({ userId: 'ada' })
     const headers = { authorization: `Bearer ${accessToken}` }
@@ -114,7 +114,7 @@ for (const antiCsrf of ['VIA_CUSTOM_HEADER', 'VIA_TOKEN'] as const) {
   })
 }
 
-test('row 4, by cookie: with VIA_CUSTOM_HEADER a request has to have a rid header, of any value', async (t) => {
+test('by cookie: with VIA_CUSTOM_HEADER a request has to have a rid header, of any value', async (t) => {
   const { app } = await appWith(t, { antiCsrf: 'VIA_CUSTOM_HEADER' })
   const { accessToken } = await app.sessions.issue({ userId: 'ada' })
   const cookie = `sAccessToken=${accessToken}`
@@ -127,7 +127,7 @@ test('row 4, by cookie: with VIA_CUSTOM_HEADER a request has to have a rid heade
 })
 
 for (const method of METHODS) {
-  test(`row 5, by ${method}: without a token a session that is required is 401, and clears nothing`, async (t) => {
+  test(`by ${method}: without a token a session that is required is 401, and clears nothing`, async (t) => {
     const { app } = await appWith(t)
     const client = new Client(app, method)
     for (const token of [undefined, 'no.jwt.ofours', 'garbage']) {
@@ -138,7 +138,7 @@ for (const method of METHODS) {
     }
   })
 
-  test(`row 5’, by ${method}: without a token a session that is optional is null`, async (t) => {
+  test(`by ${method}: without a token a session that is optional is null`, async (t) => {
     const { app } = await appWith(t)
     const client = new Client(app, method)
     for (const token of [undefined, 'no.jwt.ofours', 'garbage']) {
@@ -150,7 +150,7 @@ for (const method of METHODS) {
   })
 }
 
-test('row 6: what is no access token is none where it is passed by hand', async (t) => {
+test('what is no access token is none where it is passed by hand', async (t) => {
   const { app } = await appWith(t)
   for (const text of ['', 'garbage', 'a.b.c']) {
     const error = await app.sessions.verify(text).catch((thrown: unknown) => thrown)
@@ -161,7 +161,7 @@ test('row 6: what is no access token is none where it is passed by hand', async 
 })
 
 for (const method of METHODS) {
-  test(`row 7, by ${method}: an access token that is expired, forged or of no key of ours asks for a refresh, also where a session is optional`, async (t) => {
+  test(`by ${method}: an access token that is expired, forged or of no key of ours asks for a refresh, also where a session is optional`, async (t) => {
     const { app, clock } = await appWith(t)
     const client = new Client(app, method)
     await client.login()
@@ -183,7 +183,7 @@ for (const method of METHODS) {
     for (const url of ['/me', '/maybe']) asksForRefresh(t, await client.get(url))
   })
 
-  test(`row 8, by ${method}: a token that was signed with the other kind of key asks for a refresh`, async (t) => {
+  test(`by ${method}: a token that was signed with the other kind of key asks for a refresh`, async (t) => {
     const store = memoryStore()
     const before = await appWith(t, { store, useDynamicAccessTokenSigningKey: false })
     const client = new Client(before.app, method)
@@ -199,7 +199,7 @@ for (const method of METHODS) {
   })
 }
 
-test('row 9, by cookie: with VIA_TOKEN the anti-csrf header has to say what the access token says', async (t) => {
+test('by cookie: with VIA_TOKEN the anti-csrf header has to say what the access token says', async (t) => {
   const { app } = await appWith(t, { antiCsrf: 'VIA_TOKEN' })
   const client = new Client(app, 'cookie')
   await client.login()
@@ -212,7 +212,7 @@ test('row 9, by cookie: with VIA_TOKEN the anti-csrf header has to say what the 
   answers(t, await client.post('/maybe'), 200, { userId: 'ada' })
 })
 
-test('row 9, by cookie: with VIA_TOKEN a token that carries no value is refused, whatever comes along', async (t) => {
+test('by cookie: with VIA_TOKEN a token that carries no value is refused, whatever comes along', async (t) => {
   const { app } = await appWith(t, { antiCsrf: 'VIA_TOKEN' })
   const { accessToken } = await app.sessions.issue({ userId: 'ada', disableAntiCsrf: true })
   const cookie = `sAccessToken=${accessToken}`
@@ -223,7 +223,7 @@ test('row 9, by cookie: with VIA_TOKEN a token that carries no value is refused,
 })
 
 for (const method of METHODS) {
-  test(`row 10, by ${method}: a session that is gone is 401 where the store is asked, and the tokens go`, async (t) => {
+  test(`by ${method}: a session that is gone is 401 where the store is asked, and the tokens go`, async (t) => {
     const { app } = await appWith(t)
     for (const url of ['/checked', '/me']) {
       const client = new Client(app, method)
@@ -237,7 +237,7 @@ for (const method of METHODS) {
     }
   })
 
-  test(`row 10, by ${method}: a session that is over counts as gone before it is purged`, async (t) => {
+  test(`by ${method}: a session that is over counts as gone before it is purged`, async (t) => {
     const { app, clock } = await appWith(t, {
       accessTokenValidity: '1h',
       refreshTokenValidity: '90m'
@@ -253,7 +253,7 @@ for (const method of METHODS) {
     clearsAllTokens(t, reply)
   })
 
-  test(`row 11, by ${method}: claims that do not pass are 403 with each failure, and the tokens stay`, async (t) => {
+  test(`by ${method}: claims that do not pass are 403 with each failure, and the tokens stay`, async (t) => {
     const plan = new PrimitiveClaim<string>({ key: 'plan', fetchValue: () => undefined })
     const { app } = await appWith(t, { globalClaimValidators: [plan.validators.hasValue('pro')] })
     const client = new Client(app, method)
@@ -271,7 +271,7 @@ for (const method of METHODS) {
     keepsTokens(t, reply)
   })
 
-  test(`row 12, by ${method}: nothing is put on the reply where the token stays as it is`, async (t) => {
+  test(`by ${method}: nothing is put on the reply where the token stays as it is`, async (t) => {
     const { app } = await appWith(t, { exposeAccessTokenToFrontendInCookieBasedAuth: true })
     const client = new Client(app, method)
     await client.login()
@@ -303,7 +303,7 @@ for (const method of METHODS) {
       async () => {}
     ]
   ] as const) {
-    test(`row 12, by ${method}: ${news} brings a new access token, by the method that the old one came by`, async (t) => {
+    test(`by ${method}: ${news} brings a new access token, by the method that the old one came by`, async (t) => {
       const { app } = await appWith(t, { antiCsrf: 'VIA_TOKEN', ...options })
       const client = new Client(app, method)
       const { handle } = (await client.login()).json()
