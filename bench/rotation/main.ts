@@ -2,13 +2,13 @@
 // docs/rotation.md. `npm run rotation`; with `explore` or `simulate` behind it, that part alone.
 import { readFile, writeFile } from 'node:fs/promises'
 import * as rotation from '../../lib/session/rotation.ts'
+import { exploreQuiet, type QuietBounds } from '../../test/rotation/quiet.ts'
+import { graceWindowRule, legacyRule, supersessionRule } from '../../test/rotation/rules.ts'
+import { honestScenarios, theftScenarios } from '../../test/rotation/scenarios.ts'
+import { exploreSound, type SoundBounds } from '../../test/rotation/sound.ts'
+import { quantile, type Tally, tally } from '../../test/rotation/tally.ts'
 import { thousands } from '../svg.ts'
 import { plotFalseAlarms } from './plot.ts'
-import { exploreQuiet, type QuietBounds } from './quiet.ts'
-import { graceWindowRule, legacyRule, supersessionRule } from './rules.ts'
-import { honestScenarios, theftScenarios } from './scenarios.ts'
-import { exploreSound, type SoundBounds } from './sound.ts'
-import { quantile, type Tally, tally } from './tally.ts'
 
 const PAGE = 'docs/rotation.md'
 const PLOT = 'docs/images/rotation-false-alarms.svg'

@@ -1,5 +1,5 @@
+import type { Tally } from '../../test/rotation/tally.ts'
 import { frame, line, ORANGE, OURS, text, thousands, VIOLET } from '../svg.ts'
-import type { Tally } from './tally.ts'
 
 const WIDTH = 880
 const LEFT = 268

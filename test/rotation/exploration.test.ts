@@ -1,8 +1,8 @@
 import { test } from 'tap'
-import { exploreQuiet, type QuietBounds } from '../../bench/rotation/quiet.ts'
-import { exploreSound } from '../../bench/rotation/sound.ts'
-import type { Machine } from '../../bench/rotation/world.ts'
 import * as rotation from '../../lib/session/rotation.ts'
+import { exploreQuiet, type QuietBounds } from './quiet.ts'
+import { exploreSound } from './sound.ts'
+import type { Machine } from './world.ts'
 
 // `npm run rotation` goes further; docs/rotation.md says how far.
 

@@ -1,8 +1,8 @@
 import { test } from 'tap'
-import { graceWindowRule, legacyRule, supersessionRule } from '../../bench/rotation/rules.ts'
-import { honestScenarios, theftScenarios } from '../../bench/rotation/scenarios.ts'
-import type { Scenario } from '../../bench/rotation/simulation.ts'
-import { quantile, tally } from '../../bench/rotation/tally.ts'
+import { graceWindowRule, legacyRule, supersessionRule } from './rules.ts'
+import { honestScenarios, theftScenarios } from './scenarios.ts'
+import type { Scenario } from './simulation.ts'
+import { quantile, tally } from './tally.ts'
 
 const SEED = 7
 const SESSIONS = 300

@@ -1,6 +1,4 @@
 import { test } from 'tap'
-import { randomOf } from '../../bench/rotation/random.ts'
-import { legacyRule, supersessionRule } from '../../bench/rotation/rules.ts'
 import {
   confirmByUse,
   type PresentedToken,
@@ -8,6 +6,8 @@ import {
   startRotation
 } from '../../lib/session/rotation.ts'
 import type { RotationState } from '../../lib/stores/store.ts'
+import { randomOf } from '../rotation/random.ts'
+import { legacyRule, supersessionRule } from '../rotation/rules.ts'
 
 // The cast: `first` was current and is no more, `second` is its child and current, `third` is a
 // child of that one. W is 100 s. The clock says 1000 s.
