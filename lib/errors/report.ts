@@ -75,7 +75,7 @@ export interface Outcome {
   readonly startedNs: bigint
 }
 
-/** When the handling of an error began. Only those who listen learn how long it took. */
+/** When the handling of an error began; 0 where nobody listens who is to learn how long it took. */
 export function startOfHandling(): bigint {
   return exceptions.hasSubscribers ? process.hrtime.bigint() : 0n
 }
@@ -83,7 +83,7 @@ export function startOfHandling(): bigint {
 /** Logs what became of an error, and publishes it. */
 export function reportHandled(outcome: Outcome, settings: ErrorSettings): void {
   logOutcome(outcome, settings)
-  if (exceptions.hasSubscribers) exceptions.publish(handledMessage(outcome))
+  if (outcome.startedNs !== 0n) exceptions.publish(handledMessage(outcome))
   warnOfStatus(outcome, settings)
   const { error, status, request } = outcome
   const { sessionType: type } = error
@@ -137,7 +137,7 @@ function handledMessage(outcome: Outcome): HandledMessage {
     status,
     request,
     reply,
-    durationNs: startedNs === 0n ? 0n : process.hrtime.bigint() - startedNs
+    durationNs: process.hrtime.bigint() - startedNs
   }
 }
 

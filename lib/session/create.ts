@@ -40,7 +40,7 @@ export async function createSession(
   // Of two sessions in one client, the one that was not just made would win somewhere.
   if (hasAccessToken(request, other)) context.tokenReply.clear(request, other)
   context.tokenReply.issue(request, tokens, method)
-  return new VerifiedSession(context, tokens.accessToken, { method, request })
+  return new VerifiedSession(context, tokens.accessToken, method, request)
 }
 
 /** Creates a session without a request. */

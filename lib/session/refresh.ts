@@ -37,7 +37,7 @@ export async function refreshRequest(
   // Only the tokens that were just renewed stay with the client.
   if (cameBothWays) tokenReply.clear(request, otherMethod(method))
   tokenReply.issue(request, tokens, method)
-  return new VerifiedSession(context, tokens.accessToken, { method, request })
+  return new VerifiedSession(context, tokens.accessToken, method, request)
 }
 
 /** Exchanges a refresh token that the app took from somewhere itself. */

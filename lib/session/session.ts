@@ -23,13 +23,6 @@ const UNAUTHORISED_CLOSE_CODE = 4401
 const MIN_CHECK_SECONDS = 0.001
 const MAX_CHECK_SECONDS = 86_400
 
-/** Who holds the tokens of a session. */
-export interface Client {
-  readonly method: TransferMethod
-  /** Its reply takes changes of the tokens; `null` where the app moves them by itself. */
-  readonly request: FastifyRequest | null
-}
-
 /** A session as a request has it. Made for each verified request, hence small. */
 export class VerifiedSession implements Session {
   readonly userId: string
@@ -41,9 +34,16 @@ export class VerifiedSession implements Session {
   createdAt: number
   accessToken: string
   readonly #context: SessionContext
-  readonly #client: Client
+  readonly #method: TransferMethod
+  readonly #request: FastifyRequest | null
 
-  constructor(context: SessionContext, token: AccessToken, client: Client) {
+  /** @param request - Its reply takes changes of the tokens; `null` where the app moves them. */
+  constructor(
+    context: SessionContext,
+    token: AccessToken,
+    method: TransferMethod,
+    request: FastifyRequest | null
+  ) {
     const { payload } = token
     this.userId = payload.sub
     this.recipeUserId = payload.rsub
@@ -54,7 +54,8 @@ export class VerifiedSession implements Session {
     this.createdAt = payload.iat * 1000
     this.accessToken = token.text
     this.#context = context
-    this.#client = client
+    this.#method = method
+    this.#request = request
   }
 
   async getData(): Promise<JsonObject> {
@@ -126,7 +127,7 @@ export class VerifiedSession implements Session {
     if (!(everySeconds >= MIN_CHECK_SECONDS && everySeconds <= MAX_CHECK_SECONDS))
       throw new RangeError(`everySeconds must be from ${MIN_CHECK_SECONDS} to ${MAX_CHECK_SECONDS}`)
     const { sessions, sockets } = this.#context
-    const { request } = this.#client
+    const request = this.#request
     sockets.hold({
       handle: this.handle,
       socket,
@@ -143,8 +144,8 @@ export class VerifiedSession implements Session {
 
   async revoke(): Promise<void> {
     await this.#context.sessions.revoke(this.handle)
-    const { method, request } = this.#client
-    if (request !== null) this.#context.tokenReply.clear(request, method, this.handle)
+    const request = this.#request
+    if (request !== null) this.#context.tokenReply.clear(request, this.#method, this.handle)
   }
 
   /** Takes over a new access token and stages it for the reply. */
@@ -154,8 +155,8 @@ export class VerifiedSession implements Session {
     this.expiresAt = payload.exp * 1000
     this.createdAt = payload.iat * 1000
     this.accessToken = text
-    const { method, request } = this.#client
-    if (request !== null) this.#context.tokenReply.renew(request, token, method)
+    const request = this.#request
+    if (request !== null) this.#context.tokenReply.renew(request, token, this.#method)
   }
 }
 
@@ -165,7 +166,7 @@ export function sessionTokens(
   accessToken: AccessToken,
   refreshToken: string
 ): SessionTokens {
-  const session = new VerifiedSession(context, accessToken, { method: 'header', request: null })
+  const session = new VerifiedSession(context, accessToken, 'header', null)
   return { ...describeTokens(session), refreshToken }
 }
 

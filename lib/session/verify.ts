@@ -15,17 +15,19 @@ import { type ClaimsResult, claimSubject, validateClaims } from './claims/valida
 import type { SessionContext } from './context.ts'
 import { endOfSession, renewAccessToken } from './issue-tokens.ts'
 import { confirmByUse } from './rotation.ts'
-import { type Client, VerifiedSession } from './session.ts'
+import { VerifiedSession } from './session.ts'
 import type {
   AccessToken,
   AccessTokenPayload,
   ClaimValidator,
+  TransferMethod,
   VerifySessionOptions
 } from './types.ts'
 
 /** How the client of a token is to be checked and served. */
 interface Presentation {
-  readonly client: Client
+  readonly method: TransferMethod
+  readonly request: FastifyRequest | null
   /** The `anti-csrf` value that came along; `null` where it does not matter. */
   readonly antiCsrfToken: string | undefined | null
   readonly options: VerifySessionOptions
@@ -49,10 +51,13 @@ export function verifyRequest(
   const accepted = acceptedMethod(context, request)
   if (accepted !== 'cookie') {
     const token = receive(context, readBearerToken(request))
-    if (token !== null) {
-      const client: Client = { method: 'header', request }
-      return verifyToken(context, token, { client, antiCsrfToken: null, options })
-    }
+    if (token !== null)
+      return verifyToken(context, token, {
+        method: 'header',
+        request,
+        antiCsrfToken: null,
+        options
+      })
   }
   if (accepted === 'header') return noSession(options)
   // Nobody can tell which of two cookies is the session's; the refresh clears the older.
@@ -60,8 +65,7 @@ export function verifyRequest(
   const token = receive(context, cookies.accessToken)
   if (token === null) return noSession(options)
   const antiCsrfToken = checkCookieRequest(context, request, options)
-  const client: Client = { method: 'cookie', request }
-  return verifyToken(context, token, { client, antiCsrfToken, options })
+  return verifyToken(context, token, { method: 'cookie', request, antiCsrfToken, options })
 }
 
 /**
@@ -77,8 +81,7 @@ export function verifyText(
 ): Awaitable<VerifiedSession | null> {
   const token = receive(context, text)
   if (token === null) return noSession(options)
-  const client: Client = { method: 'header', request: null }
-  return verifyToken(context, token, { client, antiCsrfToken, options })
+  return verifyToken(context, token, { method: 'header', request: null, antiCsrfToken, options })
 }
 
 function receive(context: SessionContext, text: string | undefined): ReceivedAccessToken | null {
@@ -105,11 +108,11 @@ function verifyToken(
 function checkToken(
   context: SessionContext,
   token: AccessToken | null,
-  { client, antiCsrfToken, options }: Presentation
+  { method, request, antiCsrfToken, options }: Presentation
 ): Awaitable<VerifiedSession> {
   if (token === null) throw new TryRefreshTokenError()
   checkAccessToken(token, antiCsrfToken)
-  const session = new VerifiedSession(context, token, client)
+  const session = new VerifiedSession(context, token, method, request)
   // Not null: the token came with a refresh, and its first use confirms that it arrived.
   if (token.payload.parentRefreshTokenHash1 !== null)
     return confirm(context, session, token).then(() => checkClaims(context, session, options))

@@ -1,13 +1,11 @@
 export interface Signal {
   readonly promise: Promise<void>
-  give(): void
+  readonly give: () => void
 }
 
 /** Something that one part of a test waits for and another gives. */
 export function signal(): Signal {
-  let give = (): void => {}
-  const promise = new Promise<void>((resolve) => {
-    give = resolve
-  })
-  return { promise, give }
+  const givers: (() => void)[] = []
+  const promise = new Promise<void>((resolve) => givers.push(resolve))
+  return { promise, give: () => givers[0]?.() }
 }

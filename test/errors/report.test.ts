@@ -275,3 +275,23 @@ test('a logger that is not pino will do', async (t) => {
   await app.inject('/')
   t.ok(texts.includes('request refused'))
 })
+
+test('where nobody listens nothing is published, and everything is logged', async (t) => {
+  const { app, lines } = await errorApp(t)
+  const { promise, resolve } = signal()
+  app.setExceptionHandler(RangeError, () => {
+    throw new HTTPException(410)
+  })
+  throwing(app, '/range', new RangeError('r'))
+  app.get('/late', async (_request, reply) => {
+    afterResponse(reply, () => {
+      setImmediate(resolve)
+      throw new Error('mail server')
+    })
+    return {}
+  })
+  t.equal((await app.inject('/range')).statusCode, 410)
+  await app.inject('/late')
+  await promise
+  t.ok(lines.some(({ msg }) => msg === 'work after the reply failed'))
+})
