@@ -15,9 +15,18 @@ interface Load {
 
 export interface LoadTarget {
   readonly port: number
+  /** See `Server`. */
+  readonly processorTime: () => Promise<number>
   readonly requests: Requests
   /** The status of every answer. */
   readonly status: number
+}
+
+/** What one load of a target found. */
+export interface Sample {
+  readonly perSecond: number
+  /** Processor time of the server for one request, in microseconds. */
+  readonly processorUs: number
 }
 
 /** Where in its requests the next load of a target begins. */
@@ -27,21 +36,25 @@ const positions = new WeakMap<LoadTarget, number>()
  * Loads a server from a process of its own, on 64 connections.
  *
  * @param seconds - A whole number; wrk takes no other.
- * @returns Requests per second.
  * @throws Error An answer was not of the target's status.
  */
-export async function load(target: LoadTarget, seconds: number): Promise<number> {
+export async function load(target: LoadTarget, seconds: number): Promise<Sample> {
   const { requests, status, port } = target
   const first = positions.get(target) ?? 0
+  const before = await target.processorTime()
   const found = await generate(`http://127.0.0.1:${port}/me`, seconds, [
     requests.file,
     String(first % requests.count)
   ])
+  const usedNs = (await target.processorTime()) - before
   positions.set(target, first + found.requests)
   const expectedRefused = status < 400 ? 0 : found.requests
   if (found.failed > 0 || found.refused !== expectedRefused)
     throw new Error(`${JSON.stringify(found)}, where all ought to have been ${status}`)
-  return found.requests / found.seconds
+  return {
+    perSecond: found.requests / found.seconds,
+    processorUs: usedNs / 1000 / found.requests
+  }
 }
 
 /** How many requests a target has been sent. */

@@ -1,14 +1,14 @@
 import { get } from 'node:http'
 import { json } from 'node:stream/consumers'
-import { type LoadTarget, load, sentTo } from './load.ts'
+import { type LoadTarget, load, type Sample, sentTo } from './load.ts'
 
 export interface RoundOptions {
   readonly rounds: number
   readonly seconds: number
 }
 
-/** Requests per second of each target, by rounds. */
-export type Rates = ReadonlyMap<LoadTarget, readonly number[]>
+/** What each target was measured with, by rounds. */
+export type Samples = ReadonlyMap<LoadTarget, readonly Sample[]>
 
 /**
  * Loads targets by turns, so that whatever else the machine does hits all of them.
@@ -18,27 +18,47 @@ export type Rates = ReadonlyMap<LoadTarget, readonly number[]>
 export async function measureRounds(
   targets: readonly LoadTarget[],
   { rounds, seconds }: RoundOptions
-): Promise<Rates> {
+): Promise<Samples> {
   for (const target of targets) {
     await probe(target)
     do await load(target, seconds)
     while (sentTo(target) < target.requests.count)
   }
-  const rates = new Map<LoadTarget, number[]>(targets.map((target) => [target, []]))
+  const samples = new Map<LoadTarget, Sample[]>(targets.map((target) => [target, []]))
   for (let round = 0; round < rounds; round++) {
     // Nobody always goes first, or always after the same.
     const first = round % targets.length
     const turn = [...targets.slice(first), ...targets.slice(0, first)]
     if (round % 2 === 1) turn.reverse()
-    for (const target of turn) rates.get(target)?.push(await load(target, seconds))
+    for (const target of turn) samples.get(target)?.push(await load(target, seconds))
   }
-  return rates
+  return samples
 }
 
-/** The median of how many requests one serves for each of another's, in the same round. */
-export function ratioOf(rates: Rates, one: LoadTarget, other: LoadTarget): number {
-  const others = rates.get(other) ?? []
-  return median((rates.get(one) ?? []).map((rate, round) => rate / (others[round] ?? Number.NaN)))
+/** How one target does next to another: medians over the rounds of what both did in the same. */
+export interface Ratio {
+  /** The other's processor time for a request, for each of the one's: above 1, the one is cheaper. */
+  readonly processor: number
+  /** How many requests the one serves for each of the other's. */
+  readonly requests: number
+}
+
+/** Throughput and processor time that are further apart than this were not measured in peace. */
+const MAX_APART = 0.1
+
+export function ratioOf(samples: Samples, one: LoadTarget, other: LoadTarget): Ratio {
+  const [ones, others] = [samples.get(one) ?? [], samples.get(other) ?? []]
+  const ratios = (of: (a: Sample, b: Sample) => number) =>
+    median(ones.map((sample, round) => of(sample, others[round] ?? sample)))
+  return {
+    processor: ratios((a, b) => b.processorUs / a.processorUs),
+    requests: ratios((a, b) => a.perSecond / b.perSecond)
+  }
+}
+
+/** Whether a ratio can be believed. */
+export function isPeaceful({ processor, requests }: Ratio): boolean {
+  return Math.abs(processor - requests) <= MAX_APART
 }
 
 export function median(values: readonly number[]): number {

@@ -6,7 +6,7 @@ import { type Server, startServer } from '../start-server.ts'
 import type { Panel, Point } from './points.ts'
 
 export interface MeasuredPoint extends Point {
-  /** To a route without any check, on the same requests. */
+  /** Processor time of a route without any check, of that of this one, on the same requests. */
   readonly ratio: number
   readonly perSecond: number
 }
@@ -27,7 +27,8 @@ export async function measurePoint(
   const start = async (name: string, order: object): Promise<LoadTarget> => {
     const server = await startServer(name, order)
     servers.push(server)
-    return { port: server.port, requests, status: 200 }
+    const { port, processorTime } = server
+    return { port, processorTime, requests, status: 200 }
   }
   try {
     const bare = await start('bare', { userId: sessions[0]?.userId })
@@ -36,9 +37,9 @@ export async function measurePoint(
       validators: point.mint.claims,
       cacheSize: point.cacheSize
     })
-    const rates = await measureRounds([bare, ours], options)
-    const perSecond = median(rates.get(ours) ?? [])
-    return { ...point, ratio: ratioOf(rates, ours, bare), perSecond }
+    const samples = await measureRounds([bare, ours], options)
+    const perSecond = median((samples.get(ours) ?? []).map((sample) => sample.perSecond))
+    return { ...point, ratio: ratioOf(samples, ours, bare).processor, perSecond }
   } finally {
     for (const server of servers) server.stop()
   }

@@ -42,6 +42,6 @@ export interface GroupContext {
   start(name: string, order: object): Promise<Server>
 }
 
-export function aim({ port }: Server, requests: Requests, status = 200): LoadTarget {
-  return { port, requests, status }
+export function aim({ port, processorTime }: Server, requests: Requests, status = 200): LoadTarget {
+  return { port, processorTime, requests, status }
 }

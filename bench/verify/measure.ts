@@ -1,13 +1,15 @@
-import { measureRounds, median, type RoundOptions, ratioOf } from '../rounds.ts'
+import { measureRounds, median, type Ratio, type RoundOptions, ratioOf } from '../rounds.ts'
 import type { Case, Goals, Group } from './group.ts'
 
 /** A case over one number of sessions. */
 export interface Figure {
   readonly sessions: number
-  readonly bare: number
-  readonly floor: number | null
-  readonly other: number | null
+  readonly bare: Ratio
+  readonly floor: Ratio | null
+  readonly other: Ratio | null
   readonly perSecond: number
+  /** Processor time of a request, in microseconds. */
+  readonly processorUs: number
   readonly goals: Goals
 }
 
@@ -28,7 +30,7 @@ export async function measureGroup(group: Group, options: RoundOptions): Promise
   for (const sessions of new Set(group.sessions)) {
     const cases = group.cases(sessions)
     const targets = cases.flatMap(({ target, bare, floor, other }) => [target, bare, floor, other])
-    const rates = await measureRounds(
+    const samples = await measureRounds(
       [...new Set(targets)].filter((target) => target !== undefined),
       options
     )
@@ -36,10 +38,11 @@ export async function measureGroup(group: Group, options: RoundOptions): Promise
       const row = rows.get(name) ?? { name, kind, figures: [] }
       row.figures.push({
         sessions,
-        bare: ratioOf(rates, target, bare),
-        floor: floor === undefined ? null : ratioOf(rates, target, floor),
-        other: other === undefined ? null : ratioOf(rates, target, other),
-        perSecond: median(rates.get(target) ?? []),
+        bare: ratioOf(samples, target, bare),
+        floor: floor === undefined ? null : ratioOf(samples, target, floor),
+        other: other === undefined ? null : ratioOf(samples, target, other),
+        perSecond: median((samples.get(target) ?? []).map(({ perSecond }) => perSecond)),
+        processorUs: median((samples.get(target) ?? []).map(({ processorUs }) => processorUs)),
         goals
       })
       rows.set(name, row)

@@ -17,14 +17,16 @@ const LEGEND = {
   peer: 'others'
 }
 
-/** How many requests each case serves for one of bare's, as SVG. */
+/** What a bare route takes of the processor, next to each case, as SVG. */
 export function plotRatios(groups: readonly MeasuredGroup[]): string {
   const rowCount = groups.reduce((sum, { rows }) => sum + rows.length, 0)
   const bottom = TOP + groups.length * HEAD + rowCount * ROW + 10
   const xOf = (ratio: number) => LEFT + ((WIDTH - RIGHT - LEFT) * Math.min(ratio, MAX)) / MAX
 
   const parts: string[] = []
-  parts.push(text(24, 34, 'Requests served for each one of a route without any check', 'title'))
+  parts.push(
+    text(24, 34, 'Processor time of a route without any check, of that of each case', 'title')
+  )
   parts.push(text(24, 55, explanation(groups), 'soft'))
   parts.push(...legend())
   for (const ratio of [0, 0.2, 0.4, 0.6, 0.8, 1]) {
@@ -47,15 +49,15 @@ export function plotRatios(groups: readonly MeasuredGroup[]): string {
 
 function plotRow(row: Row, y: number, xOf: (ratio: number) => number): string[] {
   const parts = [text(36, y + 4, row.name.replaceAll('`', ''), 'label')]
-  const furthest = Math.max(...row.figures.map(({ bare }) => bare))
+  const furthest = Math.max(...row.figures.map(({ bare }) => bare.processor))
   parts.push(line(xOf(0), y, xOf(furthest), y, `stem ${row.kind}`))
   for (const { goals } of row.figures)
     if (goals.bare !== undefined)
       parts.push(line(xOf(goals.bare), y - 9, xOf(goals.bare), y + 9, 'goal'))
   // The filled one last: where both are, it is the one to see.
   for (const { bare, sessions } of row.figures.toReversed())
-    parts.push(dot(xOf(bare), y, sessions === 1 ? row.kind : `${row.kind} hollow`))
-  const numbers = row.figures.map(({ bare }) => bare.toFixed(2)).join(' / ')
+    parts.push(dot(xOf(bare.processor), y, sessions === 1 ? row.kind : `${row.kind} hollow`))
+  const numbers = row.figures.map(({ bare }) => bare.processor.toFixed(2)).join(' / ')
   parts.push(text(WIDTH - RIGHT + 18, y + 4, numbers, 'soft'))
   return parts
 }

@@ -1,3 +1,4 @@
+import { isPeaceful, type Ratio } from '../rounds.ts'
 import { thousands } from '../svg.ts'
 import type { Goals } from './group.ts'
 import type { Figure, MeasuredGroup, Row } from './measure.ts'
@@ -12,8 +13,10 @@ function table({ title, otherName, rows }: MeasuredGroup): string {
   const lines = rows.map((row) => {
     const cells = [
       row.name,
-      figures(row, ({ bare }) => bare),
-      figures(row, ({ floor }) => floor),
+      figures(row, ({ bare }) => bare.processor),
+      figures(row, ({ floor }) => floor?.processor ?? null),
+      row.figures.map(({ processorUs }) => processorUs.toFixed(1)).join(' / '),
+      figures(row, ({ bare }) => bare.requests),
       row.figures.map(({ perSecond }) => thousands(Math.round(perSecond))).join(' / '),
       goals(row, otherName)
     ]
@@ -22,10 +25,20 @@ function table({ title, otherName, rows }: MeasuredGroup): string {
   return [
     `**${title}**, ${counts} ${counts === '1' ? 'session' : 'sessions in turn'}`,
     '',
-    '| case | of bare | of the floor | requests/s | target |',
-    '| --- | --- | --- | --- | --- |',
-    ...lines
+    '| case | processor time, of bare | of the floor | us a request | requests, of bare | requests/s | target |',
+    '| --- | --- | --- | --- | --- | --- | --- |',
+    ...lines,
+    ...warnings(rows)
   ].join('\n')
+}
+
+/** Rows that say nothing: processor time and throughput are not of one mind. */
+function warnings(rows: readonly Row[]): string[] {
+  const isOdd = (ratio: Ratio | null) => ratio !== null && !isPeaceful(ratio)
+  const odd = rows.filter(({ figures }) => figures.some(({ bare }) => isOdd(bare)))
+  if (odd.length === 0) return []
+  const names = odd.map(({ name }) => name).join('; ')
+  return ['', `**Worth nothing, since something else ran on the machine**: ${names}.`]
 }
 
 function figures({ figures }: Row, read: (figure: Figure) => number | null): string {
@@ -43,6 +56,8 @@ function goals(row: Row, otherName: string): string {
   if (least('floor') !== '') parts.push(`≥ ${least('floor')} of the floor`)
   if (least('bare') !== '') parts.push(`≥ ${least('bare')} of bare`)
   if (least('other') !== '')
-    parts.push(`≥ ${least('other')} of ${otherName}: **${figures(row, ({ other }) => other)}**`)
+    parts.push(
+      `≥ ${least('other')} of ${otherName}: **${figures(row, ({ other }) => other?.processor ?? null)}**`
+    )
   return parts.join(', ')
 }
