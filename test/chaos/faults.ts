@@ -29,17 +29,17 @@ export interface FaultSettings {
   readonly isOver: () => boolean
   /** A process is killed this often, on average; it is paused, and the store dies, less often. */
   readonly killIntervalMs: number
+  readonly onCrash: () => void
 }
 
-/** Has things go wrong until it is over, and ends when all is well again. */
+/** Makes things fail until it is over, and ends when everything runs again. */
 export async function failNowAndThen(
   fleet: Fleet,
   server: BackendServer | undefined,
-  { faults, random, isOver, killIntervalMs }: FaultSettings
-): Promise<number> {
-  let crashes = 0
+  { faults, random, isOver, killIntervalMs, onCrash }: FaultSettings
+): Promise<void> {
   const crash = async (): Promise<void> => {
-    crashes++
+    onCrash()
     await server?.crash()
     await pause(random() * MAX_OUTAGE_MS)
     await server?.resume()
@@ -66,6 +66,5 @@ export async function failNowAndThen(
     faults.has('pauses') && repeat(2 * killIntervalMs, stall),
     faults.has('crashes') && server !== undefined && crashOneByOne()
   ])
-  return crashes
 }
 /* c8 ignore stop */

@@ -17,6 +17,8 @@ export interface FleetSettings {
   /** Name of the store, and where its processes reach it. */
   readonly store: string
   readonly address: string
+  /** The option `refreshGracePeriod`. */
+  readonly graceSeconds: number
   /** Clusters of processes: each has as many, and a clock that is wrong by its own amount. */
   readonly size: number
   readonly skewsMs: readonly number[]
@@ -95,9 +97,11 @@ export class Fleet {
 
   /** `undefined` where it ended before it listened. */
   async #startOne(skewMs: number): Promise<Worker | undefined> {
-    const { store, address } = this.#settings
+    const { store, address, graceSeconds } = this.#settings
     const wrongClock = `data:text/javascript,const now = Date.now; Date.now = () => now() + ${skewMs}`
-    const child = fork(workerFile, [store, address], { execArgv: ['--import', wrongClock] })
+    const child = fork(workerFile, [store, address, String(graceSeconds)], {
+      execArgv: ['--import', wrongClock]
+    })
     this.#starting.add(child)
     const started = new Promise<number | undefined>((resolve) => {
       child.on('message', ({ port, unhandled }: { port?: number; unhandled?: string }) => {

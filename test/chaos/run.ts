@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { durableStores } from '../builders/durable-stores.ts'
 import { type Fault, faultNames } from './faults.ts'
-import { storm } from './storm.ts'
+import { storm, type Tried } from './storm.ts'
 
 // npm run chaos -- --seed 7 --seconds 60 --store LMDB --faults kills,cuts
 const { values } = parseArgs({
@@ -11,6 +11,7 @@ const { values } = parseArgs({
     sessions: { type: 'string', default: '1000' },
     processes: { type: 'string', default: '8' },
     faults: { type: 'string', default: faultNames.join() },
+    grace: { type: 'string', default: '30' },
     store: { type: 'string' }
   }
 })
@@ -23,11 +24,12 @@ if (stores.length === 0)
 
 const settings = {
   seed: Number(values.seed),
-  seconds: Number(values.seconds),
   sessions: Number(values.sessions),
   processes: Number(values.processes),
   faults: faults as Fault[],
-  killIntervalMs: 1500
+  killIntervalMs: 1500,
+  graceSeconds: Number(values.grace),
+  isEnough: ({ seconds }: Tried) => seconds >= Number(values.seconds)
 }
 console.log(settings)
 for (const durable of stores) {

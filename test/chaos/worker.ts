@@ -9,7 +9,7 @@ import { NO_STORE } from './exit-codes.ts'
 
 // A process of the app as it runs in production, on a store that others use as well. Tells its
 // parent the port that it listens on, and whatever it did not expect.
-const [name, address] = process.argv.slice(2)
+const [name, address, graceSeconds] = process.argv.slice(2)
 
 process.on('unhandledRejection', (error) => process.send?.({ unhandled: String(error) }))
 process.on('disconnect', () => process.exit())
@@ -18,7 +18,11 @@ const durable = durableStores.find((one) => one.name === name) as DurableStore
 const { store } = durable.connect(String(address))
 const app: FastifyInstance = Fastify()
 try {
-  await app.register(supersession, { ...FAST_KEYS, store })
+  await app.register(supersession, {
+    ...FAST_KEYS,
+    store,
+    refreshGracePeriod: Number(graceSeconds)
+  })
 } catch (error) {
   if (!(error instanceof StoreUnavailableError)) throw error
   process.exit(NO_STORE)

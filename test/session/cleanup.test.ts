@@ -37,14 +37,14 @@ test('other work has its turn between the batches of a deleteExpired', async (t)
   t.equal(left, 1500)
 })
 
-test('the deleteExpireder goes on after a failure, and stops when it is told to', async (t) => {
+test('the cleanup goes on after a failure, and stops when it is told to', async (t) => {
   const errors: unknown[] = []
-  let deleteExpireds = 0
+  let calls = 0
   const store = memoryStore()
   const swept = new Promise<void>((resolve) => {
     store.deleteExpired = (nowMs) => {
       t.equal(nowMs, START_MS)
-      if (++deleteExpireds === 1) throw new Error('broken')
+      if (++calls === 1) throw new Error('broken')
       resolve()
       return 0
     }
@@ -54,18 +54,18 @@ test('the deleteExpireder goes on after a failure, and stops when it is told to'
     log: { error: (line: unknown) => errors.push(line) },
     intervalMs: 1
   })
-  // The deleteExpireder keeps no process alive, so something else has to.
+  // The timer keeps no process alive, so something else has to.
   const alive = setInterval(() => {}, 1000)
   await swept
   clearInterval(alive)
   stop()
-  const before = deleteExpireds
+  const before = calls
   for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 1))
-  t.equal(deleteExpireds, before)
+  t.equal(calls, before)
   t.match(errors, [{ err: { message: 'broken' } }])
 })
 
-test('an hour passes between two deleteExpireds, and the deleteExpireder keeps no process alive', (t) => {
+test('an hour passes between two cleanups, and their timer keeps no process alive', (t) => {
   t.intercept(globalThis, 'setInterval', {
     value: (_deleteExpired: () => void, intervalMs: number) => {
       t.equal(intervalMs, 3_600_000)
@@ -79,7 +79,7 @@ test('an hour passes between two deleteExpireds, and the deleteExpireder keeps n
   t.end()
 })
 
-test('a deleteExpireder asks what time it is before it deletes anything', async (t) => {
+test('the cleanup asks what time it is before it deletes anything', async (t) => {
   const store = memoryStore()
   const swept = new Promise<number>((resolve) => {
     store.deleteExpired = (nowMs) => {
