@@ -45,10 +45,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
     property: settings.requestProperty,
     refreshPath: settings.appInfo.refreshPath
   })
-  app.addHook('onSend', (request, reply, payload, done) => {
-    tokenReply.write(request, reply)
-    done(null, payload)
-  })
+  app.addHook('onSend', tokenReply.onSend)
 
   const apis = sessionApis(sessions)
   await app.register(

@@ -1,5 +1,4 @@
 import { STATUS_CODES } from 'node:http'
-import { resumeStacks, suspendStacks } from './stackless.ts'
 
 /** Header names and values as an exception carries them. Names are compared without case. */
 export type HeaderBag = Readonly<Record<string, string | number | readonly string[]>>
@@ -136,4 +135,25 @@ export class StoreUnavailableError extends HTTPException<503, string> {
       headers: { 'retry-after': retryAfterSeconds }
     })
   }
+}
+
+/**
+ * Keeps the next errors from capturing a stack, which is most of what constructing one costs.
+ *
+ * Only for the few synchronous lines around `super()`: hand the result to `resumeStacks` right after.
+ *
+ * @returns The limit to restore; `undefined` where it cannot be changed (frozen intrinsics).
+ */
+export function suspendStacks(): number | undefined {
+  const limit = Error.stackTraceLimit
+  try {
+    Error.stackTraceLimit = 0
+    return limit
+  } catch {
+    return undefined
+  }
+}
+
+export function resumeStacks(limit: number | undefined): void {
+  if (limit !== undefined) Error.stackTraceLimit = limit
 }

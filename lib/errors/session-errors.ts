@@ -1,5 +1,4 @@
-import type { HeaderBag } from './http-exception.ts'
-import { resumeStacks, suspendStacks } from './stackless.ts'
+import { type HeaderBag, resumeStacks, suspendStacks } from './http-exception.ts'
 
 /** Whose session it was. */
 export interface TokenTheftPayload {

@@ -1,4 +1,4 @@
-import { resumeStacks, suspendStacks } from './stackless.ts'
+import { resumeStacks, suspendStacks } from './http-exception.ts'
 
 /** Stands in for something thrown that is no error: a string, `null`, a plain object. */
 export class ThrownValueError extends Error {

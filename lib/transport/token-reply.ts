@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
 import type { Settings } from '../options/resolve.ts'
 import type { AccessToken, IssuedTokens, TokenType, TransferMethod } from '../session/types.ts'
 import { encodeFrontToken, REMOVE_FRONT_TOKEN } from '../tokens/front-token.ts'
@@ -99,11 +99,13 @@ export class TokenReply {
     })
   }
 
-  /** Writes what was staged. Called by an `onSend` hook, for every reply. */
-  write(request: FastifyRequest, reply: FastifyReply): void {
-    const staged = (request as FastifyRequest & WithStaged)[STAGED]
-    ;(request as FastifyRequest & WithStaged)[STAGED] = reply
+  /** Writes what was staged. A hook, for every reply. */
+  readonly onSend: onSendHookHandler = (request, reply, payload, done) => {
+    const holder = request as FastifyRequest & WithStaged
+    const staged = holder[STAGED]
+    holder[STAGED] = reply
     if (staged instanceof StagedTokens) this.#apply(request, reply, staged)
+    done(null, payload)
   }
 
   #stage(request: FastifyRequest, change: (staged: StagedTokens) => void): void {

@@ -1,7 +1,7 @@
 import type { FastifyRequest, preHandlerHookHandler } from 'fastify'
+import { resumeStacks, suspendStacks } from '../http-exception.ts'
 import type { ErrorSettings } from '../options.ts'
 import { tableFor } from '../scope.ts'
-import { resumeStacks, suspendStacks } from '../stackless.ts'
 import { type IssueContext, listIssues } from './issues.ts'
 import type { FailedPart } from './problem.ts'
 import {

@@ -1,4 +1,4 @@
-import { resumeStacks, suspendStacks } from '../stackless.ts'
+import { resumeStacks, suspendStacks } from '../http-exception.ts'
 
 /** A part of a request that a schema can describe. */
 export type RequestPart = 'body' | 'querystring' | 'params' | 'headers'

@@ -1,4 +1,4 @@
-import { resumeStacks, suspendStacks } from '../stackless.ts'
+import { resumeStacks, suspendStacks } from '../http-exception.ts'
 
 /** A close frame holds 125 bytes, two of which are the code. */
 const maxReasonBytes = 123
