@@ -22,7 +22,7 @@ export class SessionRecords {
     this.#clock = clock
   }
 
-  async find(handle: string, nowMs = this.#clock.now()): Promise<SessionRecord | null> {
+  async find(handle: string, nowMs: number = this.#clock.now()): Promise<SessionRecord | null> {
     const record = await this.#store.get(handle)
     return record === null || record.expiresAt <= nowMs ? null : record
   }
