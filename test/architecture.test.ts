@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { test } from 'tap'
 
 interface Import {
@@ -97,4 +100,22 @@ test('no file of lib is part of an import cycle, imports of types included', asy
   }
   for (const file of files) visit(file, [])
   t.equal(done.size, files.length)
+})
+
+/** The longest that the path of a request may be, in files. */
+const longest = { verify: 14, refresh: 25, exception: 8 } as const
+
+test('the paths of a request are short, and docs/architecture.md lists their files', async (t) => {
+  const script = fileURLToPath(new URL('./builders/executed-files.js', import.meta.url))
+  const { NODE_V8_COVERAGE: _, ...env } = process.env
+  const { stdout } = await promisify(execFile)(process.execPath, [script], { env })
+  const executed: Record<string, string[]> = JSON.parse(stdout)
+  const page = await readFile('docs/architecture.md', 'utf8')
+  for (const [name, limit] of Object.entries(longest)) {
+    const [, section = ''] = page.split(`<!-- path of ${name} -->`)
+    const [table = ''] = section.split('<!-- end -->')
+    const listed = [...table.matchAll(/^\| `(lib\/[^`]+)`/gm)].map(([, file]) => String(file))
+    t.same(listed.toSorted(), executed[name], name)
+    t.ok(listed.length <= limit, `${name}: ${listed.length} files, at most ${limit}`)
+  }
 })
