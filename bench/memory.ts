@@ -1,10 +1,12 @@
 // What does a cached session weigh, and does anything else grow? Needs --expose-gc.
-import type { AccessTokens, ReceivedAccessToken } from '../lib/tokens/access-token.ts'
+import type { AccessTokens } from '../lib/tokens/access-token.ts'
 import { parseCookies } from '../lib/transport/cookies.ts'
 import { type Mint, openMint } from './minting.ts'
 import { machine, report } from './report.ts'
 
 const CACHE_SIZE = 10_000
+/** Room for all of them. */
+const CACHE_BYTES = 64 * 2 ** 20
 const FLOOD = 100_000
 const TARGET_BYTES = 2048
 /** What an app and its analytics may set besides. */
@@ -27,9 +29,10 @@ async function mintBytes({ mintMany }: Mint, count: number): Promise<Buffer[]> {
   return (await mintMany(count)).map((text) => Buffer.from(text))
 }
 
-function verify(accessTokens: AccessTokens, text: string, nowMs: number): void {
-  const received = accessTokens.receive(text) as ReceivedAccessToken
-  if (accessTokens.verify(received, nowMs) === null) throw new Error('The token is not good')
+function verify(accessTokens: AccessTokens, text: string, nowMs: number): unknown {
+  const token = accessTokens.verify(text, nowMs)
+  if (typeof token === 'string') throw new Error(`The token is refused: ${token}`)
+  return token
 }
 
 /** Bytes that are reachable. */
@@ -42,27 +45,22 @@ function heapUsed(): number {
 /** Bytes of heap per token that the cache holds. */
 async function weigh(mint: Mint, cut: Cut): Promise<number> {
   const tokens = await mintBytes(mint, CACHE_SIZE)
-  const verifyAll = (cache: AccessTokens) => {
-    for (const token of tokens) verify(cache, cut(token), mint.nowMs)
-  }
+  const verifyAll = (cache: AccessTokens) =>
+    tokens.map((token) => verify(cache, cut(token), mint.nowMs))
   // Compiled code weighs something, too.
   verifyAll(mint.accessTokens(0))
-  const accessTokens = mint.accessTokens(CACHE_SIZE)
+  const accessTokens = mint.accessTokens(CACHE_BYTES)
   const before = heapUsed()
-  verifyAll(accessTokens)
+  const verified = verifyAll(accessTokens)
   const after = heapUsed()
-  for (const token of tokens)
-    if (!isCached(accessTokens, cut(token))) throw new Error('The cache lost a token')
+  if (verifyAll(accessTokens).some((token, index) => token !== verified[index]))
+    throw new Error('The cache lost a token')
   return (after - before) / CACHE_SIZE
-}
-
-function isCached(accessTokens: AccessTokens, text: string): boolean {
-  return accessTokens.receive(text)?.verifiedBy != null
 }
 
 /** What the heap grows by when ten times as many tokens are seen as the cache holds. */
 async function growthBySights(mint: Mint): Promise<number> {
-  const accessTokens = mint.accessTokens(CACHE_SIZE)
+  const accessTokens = mint.accessTokens(CACHE_BYTES)
   const seeMore = async () => {
     const tokens = await mintBytes(mint, CACHE_SIZE)
     for (const token of tokens) verify(accessTokens, fromCookies(token), mint.nowMs)
@@ -82,19 +80,22 @@ interface JunkResult {
 
 /** What a flood of tokens does that look good up to their signature. */
 async function floodWithJunk(mint: Mint): Promise<JunkResult> {
-  const accessTokens = mint.accessTokens(CACHE_SIZE)
+  const accessTokens = mint.accessTokens(CACHE_BYTES)
   const tokens = await mintBytes(mint, CACHE_SIZE)
-  for (const token of tokens) verify(accessTokens, fromCookies(token), mint.nowMs)
+  const verified = tokens.map((token) => verify(accessTokens, fromCookies(token), mint.nowMs))
   const before = heapUsed()
   for (let index = 0; index < FLOOD; index++) {
     const token = Buffer.from(tokens[index % CACHE_SIZE] as Buffer)
     // The end of the signature, which the cache looks up; as many endings as there are tokens.
     token.write(index.toString(36).padStart(8, '0'), token.length - 8)
-    const received = accessTokens.receive(fromCookies(token)) as ReceivedAccessToken
-    if (accessTokens.verify(received, mint.nowMs) !== null) throw new Error('Junk was accepted')
+    const refused = accessTokens.verify(fromCookies(token), mint.nowMs)
+    if (refused !== 'signature') throw new Error('Junk was accepted')
   }
   const growth = heapUsed() - before
-  const evicted = tokens.filter((token) => !isCached(accessTokens, fromCookies(token))).length
+  // A token that is remembered is the same object each time.
+  const evicted = tokens.filter(
+    (token, index) => verify(accessTokens, fromCookies(token), mint.nowMs) !== verified[index]
+  ).length
   return { growth, evicted }
 }
 

@@ -1,15 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { memoryStore } from '../lib/index.ts'
+import type { SigningAlgorithm } from '../lib/keys/algorithms.ts'
 import { KeyRing } from '../lib/keys/key-ring.ts'
 import type { SigningKey } from '../lib/keys/signing-key.ts'
-import type { SigningAlgorithm } from '../lib/keys/types.ts'
 import { AccessTokens } from '../lib/tokens/access-token.ts'
 
 export interface Mint {
   readonly nowMs: number
   readonly key: SigningKey
   /** Access tokens of one key, as an app has them, with a cache of their own. */
-  readonly accessTokens: (cacheSize: number) => AccessTokens
+  readonly accessTokens: (cacheBytes: number) => AccessTokens
   /** Different tokens, as different users' first requests bring them. */
   readonly mintMany: (count: number) => Promise<string[]>
 }
@@ -23,8 +23,8 @@ export async function openMint(algorithm: SigningAlgorithm): Promise<Mint> {
     sealingKeys: []
   })
   await keyRing.prepare(nowMs)
-  const accessTokens = (cacheSize: number) =>
-    new AccessTokens(keyRing, { keyKind: 'dynamic', cacheSize })
+  const accessTokens = (cacheBytes: number) =>
+    new AccessTokens(keyRing, { keyKind: 'dynamic', cacheBytes })
   const minting = accessTokens(0)
   return {
     nowMs,

@@ -1,6 +1,6 @@
 /// <reference path="../types/fastify.d.ts" preserve="true" />
 export * from './errors/index.ts'
-export type * from './keys/types.ts'
+export type { KeyKind, PublicJwk, SigningAlgorithm } from './keys/algorithms.ts'
 export type * from './options/options.ts'
 export { default } from './plugin.ts'
 export { BooleanClaim } from './session/claims/boolean-claim.ts'

@@ -91,7 +91,7 @@ async function openContext(settings: Settings): Promise<Omit<SessionContext, 'se
   const refreshTokens = new RefreshTokens(await loadRefreshKeys(store, settings.secrets, nowMs))
   const accessTokens = new AccessTokens(keyRing, {
     keyKind: settings.keyKind,
-    cacheSize: settings.accessTokenCacheSize
+    cacheBytes: settings.accessTokenCacheBytes
   })
   const records = new SessionRecords(store, clock)
   const sameSite = sameSiteRule(settings.appInfo, settings.cookies)

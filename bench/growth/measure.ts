@@ -35,7 +35,7 @@ export async function measurePoint(
     const ours = await start('ours', {
       keys,
       validators: point.mint.claims,
-      cacheSize: point.cacheSize
+      cacheMB: point.cacheMB
     })
     const samples = await measureRounds([bare, ours], options)
     const perSecond = median((samples.get(ours) ?? []).map((sample) => sample.perSecond))

@@ -1,5 +1,4 @@
 import type { MintOptions } from '../mint.ts'
-import { thousands } from '../svg.ts'
 
 /** One thing that grows, with everything else as small as it usually is. */
 export interface Panel {
@@ -11,13 +10,15 @@ export interface Panel {
 export interface Point {
   readonly value: number
   readonly mint: MintOptions
-  /** How many verified access tokens the plugin remembers. */
-  readonly cacheSize?: number
+  /** Megabytes for verified access tokens. */
+  readonly cacheMB?: number
   /** Stands apart from the curve. */
   readonly note?: string
 }
 
-const DEFAULT_CACHE_SIZE = 10_000
+/** About so many tokens fit into the megabytes that are the default. */
+const DEFAULT_CACHE_MB = 32
+const DEFAULT_CACHE_TOKENS = 17_000
 const FEW = 100
 
 /** What is measured, with at most so many sessions. */
@@ -48,10 +49,10 @@ function sessionPoints(maxSessions: number): Point[] {
   const points = counts.map((value) => ({
     value,
     mint: { sessions: value, claims: 0 },
-    cacheSize: Math.max(value, DEFAULT_CACHE_SIZE)
+    cacheMB: Math.max(DEFAULT_CACHE_MB, Math.ceil(value / 250))
   }))
   const last = points.at(-1)
-  if (last === undefined || last.value <= DEFAULT_CACHE_SIZE) return points
-  const note = `\`accessTokenCacheSize\` left at ${thousands(DEFAULT_CACHE_SIZE)}`
-  return [...points, { ...last, cacheSize: DEFAULT_CACHE_SIZE, note }]
+  if (last === undefined || last.value <= DEFAULT_CACHE_TOKENS) return points
+  const note = `\`accessTokenCacheMB\` left at ${DEFAULT_CACHE_MB}`
+  return [...points, { ...last, cacheMB: DEFAULT_CACHE_MB, note }]
 }

@@ -23,7 +23,7 @@ export interface OursOrder {
   readonly validators?: number
   /** Folder of the LMDB store. Without it sessions are in memory. */
   readonly lmdb?: string
-  readonly cacheSize?: number
+  readonly cacheMB?: number
   /** A token that came by while it was good. */
   readonly seen?: ExpiredToken
 }
@@ -43,7 +43,7 @@ serve(async (order: OursOrder) => {
     // Only where it is needed, so that the others run as an app does.
     ...(seen === undefined ? {} : { clock: () => clock() }),
     globalClaimValidators: benchValidators(order.validators ?? 0),
-    ...(order.cacheSize === undefined ? {} : { accessTokenCacheSize: order.cacheSize })
+    ...(order.cacheMB === undefined ? {} : { accessTokenCacheMB: order.cacheMB })
   })
   if (route === 'verified') {
     const { checkDatabase = false, checkAntiCsrf = false } = order

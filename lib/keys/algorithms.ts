@@ -1,34 +1,35 @@
 import { generateKeyPair, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
-import type { SigningAlgorithm } from './types.ts'
+
+/** How access tokens are signed (RFC 7518 section 3.1, RFC 8037). */
+export type SigningAlgorithm = 'RS256' | 'ES256' | 'EdDSA'
+
+/** A dynamic key signs for one update interval; a static key is never rotated. */
+export type KeyKind = 'dynamic' | 'static'
+
+/** A public key as it is published (RFC 7517). */
+export interface PublicJwk {
+  readonly kty: string
+  readonly kid: string
+  readonly alg: SigningAlgorithm
+  readonly use: 'sig'
+  readonly [member: string]: unknown
+}
 
 const generate = promisify(generateKeyPair)
 
-/** Everything that differs between signing algorithms; nobody else compares their names. */
-export interface Algorithm {
-  /** `alg` of RFC 7518 section 3.1 and RFC 8037 section 3.1. */
-  readonly name: SigningAlgorithm
-  /** What is signed is the input's digest; `null`: the input itself. */
-  readonly digest: 'sha256' | null
-  /** Makes a private key, off the event loop. */
-  generatePrivateKey(): Promise<KeyObject>
+/** Makes a private key for each signing algorithm, off the event loop. */
+const generators: {
+  readonly [Name in SigningAlgorithm]: () => Promise<{ privateKey: KeyObject }>
+} = {
+  // RFC 7518 section 3.3: 2048 bits or larger; larger only makes every signature dearer.
+  RS256: () => generate('rsa', { modulusLength: 2048 }),
+  ES256: () => generate('ec', { namedCurve: 'P-256' }),
+  EdDSA: () => generate('ed25519')
 }
 
-export const algorithms: { readonly [Name in SigningAlgorithm]: Algorithm } = {
-  RS256: {
-    name: 'RS256',
-    digest: 'sha256',
-    // RFC 7518 section 3.3: 2048 bits or larger; larger only makes every signature dearer.
-    generatePrivateKey: async () => (await generate('rsa', { modulusLength: 2048 })).privateKey
-  },
-  ES256: {
-    name: 'ES256',
-    digest: 'sha256',
-    generatePrivateKey: async () => (await generate('ec', { namedCurve: 'P-256' })).privateKey
-  },
-  EdDSA: {
-    name: 'EdDSA',
-    digest: null,
-    generatePrivateKey: async () => (await generate('ed25519')).privateKey
-  }
+/** A new private key as PKCS #8 in PEM. */
+export async function generatePrivateKey(algorithm: SigningAlgorithm): Promise<string> {
+  const { privateKey } = await generators[algorithm]()
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
 }

@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { SessionStore, StoredKey } from '../stores/store.ts'
-import { algorithms } from './algorithms.ts'
+import {
+  generatePrivateKey,
+  type KeyKind,
+  type PublicJwk,
+  type SigningAlgorithm
+} from './algorithms.ts'
 import { open, seal } from './secrets.ts'
 import { SigningKey } from './signing-key.ts'
-import type { KeyKind, PublicJwk, SigningAlgorithm } from './types.ts'
 
 /** A dynamic key is published this long before it signs, so that whoever caches the JWKS has it. */
 const OVERLAP_MS = 60_000
@@ -33,6 +37,8 @@ export class KeyRing {
   /** Newest first, as the store answers them. */
   #keys: readonly SigningKey[] = []
   #byKid: ReadonlyMap<string, SigningKey> = new Map()
+  /** By the header segment of their access tokens. */
+  #byHeader: ReadonlyMap<string, SigningKey> = new Map()
   #reloadedAt = Number.NEGATIVE_INFINITY
   #reloading: Promise<void> | null = null
   #pending: Map<KeyKind, Promise<void>> = new Map()
@@ -50,7 +56,13 @@ export class KeyRing {
     await Promise.all([this.signingKey('dynamic', nowMs), this.signingKey('static', nowMs)])
   }
 
-  /** The key that verifies a token with this `kid`, as far as this process knows. */
+  /** The key whose access tokens begin with this header segment, as far as this process knows. */
+  findByHeader(header: string, nowMs: number): SigningKey | undefined {
+    const key = this.#byHeader.get(header)
+    return key?.isExpired(nowMs) ? undefined : key
+  }
+
+  /** The key with this `kid`, as far as this process knows. */
   find(kid: string, nowMs: number): SigningKey | undefined {
     const key = this.#byKid.get(kid)
     return key?.isExpired(nowMs) ? undefined : key
@@ -139,8 +151,7 @@ export class KeyRing {
 
   async #generate(kind: KeyKind, nowMs: number): Promise<StoredKey> {
     const { algorithm, sealingKeys } = this.#settings
-    const privateKey = await algorithms[algorithm].generatePrivateKey()
-    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+    const pem = await generatePrivateKey(algorithm)
     const kid = kind === 'static' ? `s-${randomUUID()}` : `d-${nowMs}`
     return {
       kid,
@@ -179,6 +190,7 @@ export class KeyRing {
       byKid.set(kid, known ?? new SigningKey({ kid, kind, algorithm, createdAt, expiresAt, pem }))
     }
     this.#byKid = byKid
+    this.#byHeader = new Map([...byKid.values()].map((key) => [key.header, key]))
     this.#keys = [...byKid.values()]
   }
 }

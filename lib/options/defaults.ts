@@ -13,8 +13,8 @@ export const defaults = {
   useDynamicAccessTokenSigningKey: true,
   /** As the SuperTokens core. */
   signingAlgorithm: 'RS256',
-  /** About 16 MB when full, plus several times the length of the claims. */
-  accessTokenCacheSize: 10_000,
+  /** For about 17,000 tokens signed by RS256. */
+  accessTokenCacheMB: 32,
   exposeAccessTokenToFrontendInCookieBasedAuth: false,
   recordAddress: false,
   claims: [],

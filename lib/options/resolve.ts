@@ -1,4 +1,4 @@
-import type { KeyKind, SigningAlgorithm } from '../keys/types.ts'
+import type { KeyKind, SigningAlgorithm } from '../keys/algorithms.ts'
 import type { Claim, ClaimValidator } from '../session/types.ts'
 import type { SessionStore } from '../stores/store.ts'
 import { type ResolvedAppInfo, resolveAppInfo } from './app-info.ts'
@@ -23,7 +23,7 @@ export interface Settings {
   readonly keyUpdateIntervalMs: number
   readonly keyKind: KeyKind
   readonly signingAlgorithm: SigningAlgorithm
-  readonly accessTokenCacheSize: number
+  readonly accessTokenCacheBytes: number
   readonly cookies: CookieSettings
   /** `undefined`: by the `SameSite` of the request's cookies. */
   readonly antiCsrf: AntiCsrfMode | undefined
@@ -54,7 +54,7 @@ const checks = {
   accessTokenSigningKeyUpdateInterval: durationWithin(1, 10_000_000_000),
   useDynamicAccessTokenSigningKey: oneOf(true, false),
   signingAlgorithm: oneOf('RS256', 'ES256', 'EdDSA'),
-  accessTokenCacheSize: integerWithin(0, 10_000_000),
+  accessTokenCacheMB: numberWithin(0, 4096),
   antiCsrf: optional(oneOf('VIA_TOKEN', 'VIA_CUSTOM_HEADER', 'NONE')),
   getTokenTransferMethod: optional(
     functionOf<NonNullable<SupersessionOptions['getTokenTransferMethod']>>()
@@ -135,7 +135,7 @@ export function resolveSettings(options: Given, prefix: string): Settings {
     keyUpdateIntervalMs: read('accessTokenSigningKeyUpdateInterval'),
     keyKind: read('useDynamicAccessTokenSigningKey') ? 'dynamic' : 'static',
     signingAlgorithm: read('signingAlgorithm'),
-    accessTokenCacheSize: read('accessTokenCacheSize'),
+    accessTokenCacheBytes: read('accessTokenCacheMB') * 2 ** 20,
     cookies: resolveCookies(given, appInfo, prefix),
     antiCsrf: read('antiCsrf'),
     getTokenTransferMethod: read('getTokenTransferMethod'),

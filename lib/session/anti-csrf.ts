@@ -43,7 +43,8 @@ export function checkCookieRequest(
   // RFC 9110 section 9.2.1: GET and HEAD are safe.
   if (!(antiCsrfCheck ?? (request.method !== 'GET' && request.method !== 'HEAD'))) return null
   const mode = modeOf(context, request)
-  if (mode === 'VIA_CUSTOM_HEADER' && !hasCustomHeader(request)) throw new TryRefreshTokenError()
+  if (mode === 'VIA_CUSTOM_HEADER' && !hasCustomHeader(request))
+    throw new TryRefreshTokenError(undefined, { reason: 'custom-header' })
   return mode === 'VIA_TOKEN' ? readHeader(request, ANTI_CSRF) : null
 }
 
@@ -67,13 +68,13 @@ export function expectedWithoutRequest(
 export function checkAccessToken({ payload }: AccessToken, value: string | undefined | null): void {
   if (value === null) return
   if (payload.antiCsrfToken === null || !isEqualSecret(payload.antiCsrfToken, value))
-    throw new TryRefreshTokenError()
+    throw new TryRefreshTokenError(undefined, { reason: 'anti-csrf' })
 }
 
 /** @throws {@link UnauthorisedError} A refresh token came in a cookie and the custom header did not. */
 export function checkCookieRefresh(context: Context, request: FastifyRequest): void {
   if (modeOf(context, request) === 'VIA_CUSTOM_HEADER' && !hasCustomHeader(request))
-    throw new UnauthorisedError('the rid header is missing')
+    throw new UnauthorisedError('the rid header is missing', { reason: 'custom-header' })
 }
 
 /**
@@ -83,5 +84,7 @@ export function checkCookieRefresh(context: Context, request: FastifyRequest): v
  */
 export function checkRefreshToken(presented: RefreshToken, value: string | undefined): void {
   if (presented.antiCsrfToken !== null && !isEqualSecret(presented.antiCsrfToken, value))
-    throw new UnauthorisedError('the anti-CSRF token does not fit the refresh token')
+    throw new UnauthorisedError('the anti-CSRF token does not fit the refresh token', {
+      reason: 'anti-csrf'
+    })
 }

@@ -127,7 +127,7 @@ function deviceOf({ settings }: SessionContext, request: FastifyRequest): Sessio
 function hasAccessToken(request: FastifyRequest, method: TransferMethod): boolean {
   return method === 'header'
     ? readBearerToken(request) !== undefined
-    : parseCookies(request.headers.cookie).accessTokenCount > 0
+    : parseCookies(request.headers.cookie).accessToken !== undefined
 }
 
 /**

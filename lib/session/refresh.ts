@@ -1,5 +1,4 @@
 import type { FastifyRequest } from 'fastify'
-import { HTTPException } from '../errors/http-exception.ts'
 import {
   ClearDuplicateSessionCookiesError,
   TokenTheftDetectedError,
@@ -29,7 +28,7 @@ export async function refreshRequest(
   request: FastifyRequest
 ): Promise<Session> {
   const { tokenReply } = context
-  const { text, method, cameBothWays } = chooseRefreshToken(context, request)
+  const { text, method, cameBothWays } = await chooseRefreshToken(context, request)
   const tokens = await exchange(context, text, {
     withAntiCsrf: withAntiCsrfToken(context, method),
     antiCsrfToken: readHeader(request, ANTI_CSRF)
@@ -55,38 +54,62 @@ export async function rotateToken(
 }
 
 /** Which refresh token of the request counts: the header's before the cookie's. */
-function chooseRefreshToken(context: SessionContext, request: FastifyRequest): ChosenRefreshToken {
+async function chooseRefreshToken(
+  context: SessionContext,
+  request: FastifyRequest
+): Promise<ChosenRefreshToken> {
   const accepted = acceptedMethod(context, request)
   const cookies = parseCookies(request.headers.cookie)
-  if (accepted !== 'header') refuseDuplicates(context, request, cookies)
+  if (accepted !== 'header') clearOlderCookies(context, request, cookies)
   const bearer = readBearerToken(request)
   const { refreshToken: cookie } = cookies
   const cameBothWays = bearer !== undefined && cookie !== undefined
   if (bearer !== undefined && accepted !== 'cookie')
     return { text: bearer, method: 'header', cameBothWays }
   if (cookie === undefined || accepted === 'header')
-    throw new UnauthorisedError('there is no refresh token')
+    throw new UnauthorisedError('there is no refresh token', { reason: 'no-token' })
   checkCookieRefresh(context, request)
-  return { text: cookie, method: 'cookie', cameBothWays }
+  const text = await firstUsable(context, [cookie, ...cookies.moreRefreshTokens])
+  return { text, method: 'cookie', cameBothWays }
 }
 
 /** Two cookies of one name are left behind by a `cookieDomain` that was changed. */
-function refuseDuplicates(
+function clearOlderCookies(
   { settings, tokenReply }: SessionContext,
   request: FastifyRequest,
-  { accessTokenCount, refreshTokenCount }: ReceivedCookies
+  { moreAccessTokens, moreRefreshTokens }: ReceivedCookies
 ): void {
+  if (settings.cookies.olderDomain === undefined) return
   const duplicates: TokenType[] = []
-  if (accessTokenCount > 1) duplicates.push('access')
-  if (refreshTokenCount > 1) duplicates.push('refresh')
+  if (moreAccessTokens.length > 0) duplicates.push('access')
+  if (moreRefreshTokens.length > 0) duplicates.push('refresh')
   if (duplicates.length === 0) return
-  if (settings.cookies.olderDomain === undefined)
-    throw new HTTPException(
-      500,
-      'The request contains multiple session cookies. Set olderCookieDomain to the cookieDomain that was used before, so that its cookies are cleared.'
-    )
   tokenReply.clearOlder(request, duplicates)
   throw new ClearDuplicateSessionCookiesError()
+}
+
+/**
+ * Of several cookies with one name, the one that can be exchanged counts. A sibling domain can set
+ * more of them, and a changed `cookieDomain` leaves older ones behind: neither is a theft.
+ */
+async function firstUsable(
+  context: SessionContext,
+  [first = '', ...others]: readonly string[]
+): Promise<string> {
+  if (others.length === 0) return first
+  const { refreshTokens, records, clock } = context
+  for (const text of [first, ...others]) {
+    const presented = refreshTokens.read(text)
+    if (presented === null) continue
+    const nowMs = clock.now()
+    const record = await records.find(presented.handle, nowMs)
+    if (record === null) continue
+    const { stepAt } = exchangeOf(context, presented, withAntiCsrfToken(context, 'cookie'))
+    if (stepAt(record, nowMs).outcome !== 'theft') return text
+  }
+  throw new UnauthorisedError('none of several refresh cookies is of a live session', {
+    reason: 'duplicate-cookies'
+  })
 }
 
 /** Exchanges a refresh token. Theft revokes the session before it is reported. */
@@ -95,23 +118,18 @@ async function exchange(
   text: string,
   { withAntiCsrf, antiCsrfToken }: { withAntiCsrf: boolean; antiCsrfToken: string | undefined }
 ): Promise<IssuedTokens> {
-  const { refreshTokens, settings, records, store } = context
+  const { refreshTokens, records, store } = context
   const presented = refreshTokens.read(text)
-  if (presented === null) throw new UnauthorisedError('the refresh token is not one of ours')
+  if (presented === null)
+    throw new UnauthorisedError('the refresh token is not one of ours', { reason: 'refresh-token' })
   if (withAntiCsrf) checkRefreshToken(presented, antiCsrfToken)
-  const issueChild = (child: Child): RefreshToken =>
-    refreshTokens.issueChild(presented, { ...child, withAntiCsrf })
-  const freshNonce = refreshTokens.newNonce()
+  const { issueChild, stepAt } = exchangeOf(context, presented, withAntiCsrf)
   const { record, decision, nowMs } = await records.change(presented.handle, (found, now) => {
-    const step = rotate(found.rotation, presented, {
-      nowMs: now,
-      graceMs: settings.refreshGracePeriodMs,
-      freshNonce,
-      childHash: (nonce) => issueChild({ nonce, parentHash: presented.hash }).hash
-    })
+    const step = stepAt(found, now)
     return { decision: step, next: afterRefresh(context, found, step, now) }
   })
-  if (record === null) throw new UnauthorisedError('the session is gone or expired')
+  if (record === null)
+    throw new UnauthorisedError('the session is gone or expired', { reason: 'ended' })
   if (decision.outcome === 'theft') {
     await store.delete([record.handle])
     const { handle: sessionHandle, userId } = record
@@ -121,6 +139,29 @@ async function exchange(
   if (decision.outcome === 'kept')
     return { accessToken: await issueAccessToken(context, record, presented, nowMs) }
   return issueTokens(context, record, issueChild(decision.child), nowMs)
+}
+
+/** What a refresh token can be exchanged for. */
+function exchangeOf(
+  { refreshTokens, settings }: SessionContext,
+  presented: RefreshToken,
+  withAntiCsrf: boolean
+): {
+  readonly issueChild: (child: Child) => RefreshToken
+  /** What exchanging it comes to at a record. Changes nothing. */
+  readonly stepAt: (found: SessionRecord, nowMs: number) => RotationStep
+} {
+  const freshNonce = refreshTokens.newNonce()
+  const issueChild = (child: Child): RefreshToken =>
+    refreshTokens.issueChild(presented, { ...child, withAntiCsrf })
+  const stepAt = ({ rotation }: SessionRecord, nowMs: number): RotationStep =>
+    rotate(rotation, presented, {
+      nowMs,
+      graceMs: settings.refreshGracePeriodMs,
+      freshNonce,
+      childHash: (nonce) => issueChild({ nonce, parentHash: presented.hash }).hash
+    })
+  return { issueChild, stepAt }
 }
 
 function afterRefresh(

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest, SessionClaims } from 'fastify'
 import type { Awaitable } from '../awaitable.ts'
-import type { PublicJwk } from '../keys/types.ts'
+import type { PublicJwk } from '../keys/algorithms.ts'
 
 /** An object as JSON can carry it. */
 export type JsonObject = { [key: string]: unknown }

@@ -2,12 +2,13 @@ import type { FastifyRequest } from 'fastify'
 import { type Awaitable, isPromise } from '../awaitable.ts'
 import {
   InvalidClaimsError,
+  type SessionErrorReason,
   TryRefreshTokenError,
   UnauthorisedError
 } from '../errors/session-errors.ts'
 import type { SessionRecord } from '../stores/store.ts'
-import { customClaimsOf, type ReceivedAccessToken } from '../tokens/access-token.ts'
-import { parseCookies } from '../transport/cookies.ts'
+import { customClaimsOf } from '../tokens/access-token.ts'
+import { NO_COOKIES, parseCookies } from '../transport/cookies.ts'
 import { readBearerToken } from '../transport/token-headers.ts'
 import { acceptedMethod } from '../transport/transfer-method.ts'
 import { checkAccessToken, checkCookieRequest } from './anti-csrf.ts'
@@ -46,26 +47,24 @@ export function verifyRequest(
   request: FastifyRequest,
   options: VerifySessionOptions
 ): Awaitable<VerifiedSession | null> {
-  const cookies = parseCookies(request.headers.cookie)
-  if (cookies.hasIdRefreshToken) throw new TryRefreshTokenError()
   const accepted = acceptedMethod(context, request)
-  if (accepted !== 'cookie') {
-    const token = receive(context, readBearerToken(request))
-    if (token !== null)
-      return verifyToken(context, token, {
-        method: 'header',
-        request,
-        antiCsrfToken: null,
-        options
-      })
+  const bearer = accepted === 'cookie' ? undefined : readBearerToken(request)
+  if (bearer !== undefined) {
+    const token = context.accessTokens.verify(bearer, context.clock.now())
+    // Something else may stand in that header, beside the session's cookies.
+    if (token !== 'malformed')
+      return checkToken(context, token, { method: 'header', request, antiCsrfToken: null, options })
   }
-  if (accepted === 'header') return noSession(options)
-  // Nobody can tell which of two cookies is the session's; the refresh clears the older.
-  if (cookies.accessTokenCount > 1) throw new TryRefreshTokenError()
-  const token = receive(context, cookies.accessToken)
-  if (token === null) return noSession(options)
+  const cookies = accepted === 'header' ? NO_COOKIES : parseCookies(request.headers.cookie)
+  if (cookies.accessToken === undefined)
+    return noSession(options, bearer === undefined ? 'no-token' : 'malformed')
+  const token =
+    cookies.moreAccessTokens.length === 0
+      ? context.accessTokens.verify(cookies.accessToken, context.clock.now())
+      : firstGood(context, [cookies.accessToken, ...cookies.moreAccessTokens])
+  if (token === 'malformed') return noSession(options, token)
   const antiCsrfToken = checkCookieRequest(context, request, options)
-  return verifyToken(context, token, { method: 'cookie', request, antiCsrfToken, options })
+  return checkToken(context, token, { method: 'cookie', request, antiCsrfToken, options })
 }
 
 /**
@@ -79,38 +78,51 @@ export function verifyText(
   antiCsrfToken: string | undefined | null,
   options: VerifySessionOptions
 ): Awaitable<VerifiedSession | null> {
-  const token = receive(context, text)
-  if (token === null) return noSession(options)
-  return verifyToken(context, token, { method: 'header', request: null, antiCsrfToken, options })
+  const token = context.accessTokens.verify(text, context.clock.now())
+  if (token === 'malformed') return noSession(options, token)
+  return checkToken(context, token, { method: 'header', request: null, antiCsrfToken, options })
 }
 
-function receive(context: SessionContext, text: string | undefined): ReceivedAccessToken | null {
-  return text === undefined ? null : context.accessTokens.receive(text)
+/**
+ * Of several cookies with one name, the one that verifies counts: a sibling domain can set more of
+ * them, but none that is signed. Where none does, the refresh clears the older ones.
+ */
+async function firstGood(
+  { accessTokens, clock }: SessionContext,
+  texts: readonly string[]
+): Promise<AccessToken | SessionErrorReason> {
+  for (const text of texts) {
+    const token = await accessTokens.verify(text, clock.now())
+    if (typeof token !== 'string') return token
+  }
+  return 'duplicate-cookies'
 }
 
-function noSession({ sessionRequired = true }: VerifySessionOptions): null {
+function noSession(
+  { sessionRequired = true }: VerifySessionOptions,
+  reason: SessionErrorReason
+): null {
   // A refresh may be setting cookies at this very moment: they are not cleared.
-  if (sessionRequired) throw new UnauthorisedError('unauthorised', { clearTokens: false })
+  if (sessionRequired) throw new UnauthorisedError(undefined, { clearTokens: false, reason })
   return null
-}
-
-function verifyToken(
-  context: SessionContext,
-  received: ReceivedAccessToken,
-  presentation: Presentation
-): Awaitable<VerifiedSession | null> {
-  const token = context.accessTokens.verify(received, context.clock.now())
-  return isPromise(token)
-    ? token.then((found) => checkToken(context, found, presentation))
-    : checkToken(context, token, presentation)
 }
 
 function checkToken(
   context: SessionContext,
-  token: AccessToken | null,
+  found: Awaitable<AccessToken | SessionErrorReason>,
+  presentation: Presentation
+): Awaitable<VerifiedSession> {
+  return isPromise(found)
+    ? found.then((token) => checkVerified(context, token, presentation))
+    : checkVerified(context, found, presentation)
+}
+
+function checkVerified(
+  context: SessionContext,
+  token: AccessToken | SessionErrorReason,
   { method, request, antiCsrfToken, options }: Presentation
 ): Awaitable<VerifiedSession> {
-  if (token === null) throw new TryRefreshTokenError()
+  if (typeof token === 'string') throw new TryRefreshTokenError(undefined, { reason: token })
   checkAccessToken(token, antiCsrfToken)
   const session = new VerifiedSession(context, token, method, request)
   // Not null: the token came with a refresh, and its first use confirms that it arrived.
@@ -120,7 +132,7 @@ function checkToken(
   const record = context.store.get(session.handle)
   // A store that answers at once keeps the whole verification free of promises.
   return isPromise(record)
-    ? record.then((found) => compare(context, session, token, found, options))
+    ? record.then((stored) => compare(context, session, token, stored, options))
     : compare(context, session, token, record, options)
 }
 
@@ -139,8 +151,8 @@ async function confirm(
     const expiresAt = endOfSession(settings, now, found.createdAt)
     return { decision: step.outcome, next: { ...found, rotation: step.next, expiresAt } }
   })
-  if (record === null) throw new UnauthorisedError()
-  if (decision === 'stale') throw new TryRefreshTokenError()
+  if (record === null) throw new UnauthorisedError(undefined, { reason: 'ended' })
+  if (decision === 'stale') throw new TryRefreshTokenError(undefined, { reason: 'stale' })
   // Before the claims are checked: a 403 brings the client its new token all the same.
   session.renew(await renewAccessToken(context, record, payload, nowMs))
 }
@@ -154,7 +166,8 @@ function compare(
   options: VerifySessionOptions
 ): Awaitable<VerifiedSession> {
   const nowMs = context.clock.now()
-  if (record === null || record.expiresAt <= nowMs) throw new UnauthorisedError()
+  if (record === null || record.expiresAt <= nowMs)
+    throw new UnauthorisedError(undefined, { reason: 'ended' })
   if (claimsTextOf(token.payload) === record.payload) return checkClaims(context, session, options)
   return renewAccessToken(context, record, token.payload, nowMs).then((renewed) => {
     session.renew(renewed)

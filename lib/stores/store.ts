@@ -1,5 +1,5 @@
 import type { Awaitable } from '../awaitable.ts'
-import type { KeyKind, SigningAlgorithm } from '../keys/types.ts'
+import type { KeyKind, SigningAlgorithm } from '../keys/algorithms.ts'
 
 export type { Awaitable } from '../awaitable.ts'
 

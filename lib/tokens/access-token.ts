@@ -1,11 +1,10 @@
+import { createDecoder } from 'fast-jwt'
+import type { KeyKind } from '../keys/algorithms.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import type { SigningKey } from '../keys/signing-key.ts'
-import type { KeyKind } from '../keys/types.ts'
 import type { AccessToken, AccessTokenPayload, JsonObject } from '../session/types.ts'
 import type { Awaitable } from '../stores/store.ts'
-import { type ReceivedAccessToken, VerifiedTokens } from './verified-tokens.ts'
-
-export type { ReceivedAccessToken } from './verified-tokens.ts'
+import { VerifiedTokens } from './verified-tokens.ts'
 
 /** Browsers cap a cookie at 4 KiB and servers cap headers at 16; ours stay far below. */
 const MAX_LENGTH = 8192
@@ -22,6 +21,21 @@ const PROTECTED_CLAIMS: ReadonlySet<string> = new Set([
   'tId',
   'stt'
 ])
+
+/** Why a text is no good access token. */
+export type TokenRefusal =
+  | 'malformed'
+  | 'expired'
+  | 'not-yet-valid'
+  | 'signature'
+  | 'unknown-key'
+  | 'algorithm'
+  | 'key-kind'
+
+const decodeJwt = createDecoder({ complete: true }) as (text: string) => {
+  header: { typ?: unknown; version?: unknown; kid?: unknown; crit?: unknown }
+  payload: unknown
+}
 
 /** What a new access token says, besides the times. */
 export interface AccessTokenFacts {
@@ -51,12 +65,12 @@ export class AccessTokens {
 
   /**
    * @param options.keyKind - The kind of key whose tokens are taken; the others ask for a refresh.
-   * @param options.cacheSize - How many verified tokens are remembered.
+   * @param options.cacheBytes - How much memory verified tokens may take.
    */
-  constructor(keyRing: KeyRing, options: { keyKind: KeyKind; cacheSize: number }) {
+  constructor(keyRing: KeyRing, options: { keyKind: KeyKind; cacheBytes: number }) {
     this.#keyRing = keyRing
     this.#keyKind = options.keyKind
-    this.#verified = new VerifiedTokens(options.cacheSize)
+    this.#verified = new VerifiedTokens(options.cacheBytes)
   }
 
   /** Mints a token that lives until `expiresAt`, in seconds since the epoch. */
@@ -81,43 +95,54 @@ export class AccessTokens {
   }
 
   /**
-   * Takes a string for an access token of ours; `null` for anything else, a foreign JWT included.
+   * Verifies an access token: key, signature, structure, key kind, time.
    *
-   * Does not check the signature nor the time.
+   * Answers at once, unless its key is unknown here and the store has to be asked. `malformed` is
+   * answered at once, for whatever is no access token: a foreign JWT, or one that the app signed.
+   *
+   * Does not look at claims, anti-CSRF or the store.
+   *
+   * @returns The token, or why it is refused.
    */
-  receive(text: string): ReceivedAccessToken | null {
-    return this.#verified.find(text) ?? decode(text)
+  verify(text: string, nowMs: number): Awaitable<AccessToken | TokenRefusal> {
+    const known = this.#verified.find(text)
+    if (known !== undefined) {
+      const timeliness = refusalByTime(known.payload, nowMs)
+      if (timeliness !== null) return timeliness
+      // A key that was taken out of the ring verifies nothing any more, whatever it verified before.
+      if (known.key === this.#keyRing.find(known.key.kid, nowMs)) return known
+    }
+    if (text.length > MAX_LENGTH) return 'malformed'
+    const key = this.#keyRing.findByHeader(text.slice(0, text.indexOf('.')), nowMs)
+    return key === undefined ? this.#verifyUnknown(text, nowMs) : this.#verifyWith(key, text, nowMs)
   }
 
-  /**
-   * Verifies a token that was received: time, key kind, key, algorithm, signature, in this order.
-   *
-   * Answers at once, unless its key is unknown here and the store has to be asked.
-   *
-   * @returns `null` where a check fails. Does not look at claims, anti-CSRF or the store.
-   */
-  verify(token: ReceivedAccessToken, nowMs: number): Awaitable<AccessToken | null> {
-    // Whoever wrote it, it says of itself that it is of no use: nobody need check the signature.
-    if (!isInTime(token.payload, nowMs)) return null
-    if (token.verifiedBy !== null && token.verifiedBy === this.#keyRing.find(token.kid, nowMs))
-      return token
-    if (!token.kid.startsWith(this.#keyKind === 'dynamic' ? 'd-' : 's-')) return null
-    const key = this.#keyRing.find(token.kid, nowMs)
-    if (key !== undefined) return this.#verifyWith(key, token)
-    return this.#keyRing
-      .findAgain(token.kid, nowMs)
-      .then((found) => (found === undefined ? null : this.#verifyWith(found, token)))
-  }
-
-  #verifyWith(key: SigningKey, token: ReceivedAccessToken): AccessToken | null {
-    if (token.algorithm !== key.algorithm) return null
-    // The payload was read from this very text, so it is what was signed.
-    if (!key.verifySignature(token.text)) return null
-    const { kid, algorithm } = key
-    const payload = deepFreeze(token.payload)
-    const verified = { text: copyOf(token.text), kid, algorithm, payload, verifiedBy: key }
+  #verifyWith(key: SigningKey, text: string, nowMs: number): AccessToken | TokenRefusal {
+    const payload = key.verify(text)
+    if (payload === null) return isSessionPayload(decode(text)?.payload) ? 'signature' : 'malformed'
+    if (!isSessionPayload(payload)) return 'malformed'
+    if (key.kind !== this.#keyKind) return 'key-kind'
+    const timeliness = refusalByTime(payload, nowMs)
+    if (timeliness !== null) return timeliness
+    const verified = { text: copyOf(text), payload: deepFreeze(payload), key }
     this.#verified.add(verified)
     return verified
+  }
+
+  /** A token whose header is none of ours: its key may be one that another process has added. */
+  #verifyUnknown(text: string, nowMs: number): Awaitable<TokenRefusal | AccessToken> {
+    const token = decode(text)
+    if (token === null || !isSessionPayload(token.payload)) return 'malformed'
+    // Whoever wrote it, it says of itself that it is of no use: the store need not be asked.
+    const timeliness = refusalByTime(token.payload, nowMs)
+    if (timeliness !== null) return timeliness
+    const { kid, header } = token
+    if (this.#keyRing.find(kid, nowMs) !== undefined) return 'algorithm'
+    if (!kid.startsWith(this.#keyKind === 'dynamic' ? 'd-' : 's-')) return 'key-kind'
+    return this.#keyRing.findAgain(kid, nowMs).then((found) => {
+      if (found === undefined) return 'unknown-key'
+      return found.header === header ? this.#verifyWith(found, text, nowMs) : 'algorithm'
+    })
   }
 }
 
@@ -126,26 +151,16 @@ function copyOf(text: string): string {
   return Buffer.from(text).toString('latin1')
 }
 
-function decode(text: string): ReceivedAccessToken | null {
-  if (text.length > MAX_LENGTH) return null
-  const headerEnd = text.indexOf('.')
-  const payloadEnd = text.indexOf('.', headerEnd + 1)
-  if (headerEnd < 1 || payloadEnd < 0 || text.includes('.', payloadEnd + 1)) return null
-  const header = decodeJson(text.slice(0, headerEnd))
-  // A JWT without `version` is one that the app signed for another purpose with the same keys.
-  if (header === null || header['typ'] !== 'JWT' || header['version'] !== '5') return null
-  const { kid, alg } = header
-  // RFC 7515 section 4.1.11: `crit` names extensions that have to be understood, and we know none.
-  if (typeof kid !== 'string' || header['crit'] !== undefined) return null
-  const payload = decodeJson(text.slice(headerEnd + 1, payloadEnd))
-  if (!isSessionPayload(payload)) return null
-  return { text, kid, algorithm: alg, payload, verifiedBy: null }
-}
-
-function decodeJson(segment: string): JsonObject | null {
+/** Reads a JWT that calls itself an access token of version 5, without believing it. */
+function decode(text: string): { header: string; kid: string; payload: unknown } | null {
   try {
-    const value: unknown = JSON.parse(Buffer.from(segment, 'base64url').toString())
-    return typeof value === 'object' ? (value as JsonObject | null) : null
+    const { header, payload } = decodeJwt(text)
+    // A JWT without `version` is one that the app signed for another purpose with the same keys.
+    if (header.typ !== 'JWT' || header.version !== '5' || typeof header.kid !== 'string')
+      return null
+    // RFC 7515 section 4.1.11: `crit` names extensions that have to be understood, and we know none.
+    if (header.crit !== undefined) return null
+    return { header: text.slice(0, text.indexOf('.')), kid: header.kid, payload }
   } catch {
     return null
   }
@@ -178,9 +193,10 @@ function isStringOrNull(value: unknown): boolean {
   return value === null || typeof value === 'string'
 }
 
-function isInTime({ exp, nbf }: AccessTokenPayload, nowMs: number): boolean {
+function refusalByTime({ exp, nbf }: AccessTokenPayload, nowMs: number): TokenRefusal | null {
   // RFC 7519 section 4.1.4: on or after `exp` the token is not accepted. 4.1.5: not before `nbf`.
-  return exp * 1000 > nowMs && (typeof nbf !== 'number' || nbf * 1000 <= nowMs)
+  if (exp * 1000 <= nowMs) return 'expired'
+  return typeof nbf === 'number' && nbf * 1000 > nowMs ? 'not-yet-valid' : null
 }
 
 /** The payload of a token is shared by all requests that carry it; none of them may change it. */

@@ -14,11 +14,15 @@ const ACCESS_PAIR = `${COOKIE_NAMES.access}=`
 const REFRESH_PAIR = `${COOKIE_NAMES.refresh}=`
 const LEGACY_PAIR = `${LEGACY_COOKIE_NAME}=`
 const SPACE = 0x20
-const NO_COOKIES: ReceivedCookies = Object.freeze({
+/** So many cookies of one name are looked at, besides the first. */
+const MAX_DUPLICATES = 4
+const NONE: readonly string[] = Object.freeze([])
+
+export const NO_COOKIES: ReceivedCookies = Object.freeze({
   accessToken: undefined,
   refreshToken: undefined,
-  accessTokenCount: 0,
-  refreshTokenCount: 0,
+  moreAccessTokens: NONE,
+  moreRefreshTokens: NONE,
   hasIdRefreshToken: false
 })
 
@@ -28,9 +32,9 @@ export type SameSite = 'strict' | 'lax' | 'none'
 export interface ReceivedCookies {
   readonly accessToken: string | undefined
   readonly refreshToken: string | undefined
-  /** How many cookies of that name came in: two, where `cookieDomain` was changed. */
-  readonly accessTokenCount: number
-  readonly refreshTokenCount: number
+  /** Further cookies of that name: a former `cookieDomain` left them, or a sibling domain set them. */
+  readonly moreAccessTokens: readonly string[]
+  readonly moreRefreshTokens: readonly string[]
   /** A cookie of the protocol's first generation, which only a refresh replaces. */
   readonly hasIdRefreshToken: boolean
 }
@@ -38,15 +42,14 @@ export interface ReceivedCookies {
 /**
  * Reads our own cookies out of a `Cookie` header (RFC 6265 section 4.2.1), and no others.
  *
- * Of two cookies with one name the first wins, as everywhere. Values are taken as they are: no
- * token of ours has a character that would be percent-encoded.
+ * Values are taken as they are: no token of ours has a character that would be percent-encoded.
  */
 export function parseCookies(header: string | undefined): ReceivedCookies {
   if (header === undefined) return NO_COOKIES
   let accessToken: string | undefined
   let refreshToken: string | undefined
-  let accessTokenCount = 0
-  let refreshTokenCount = 0
+  let moreAccessTokens = NONE
+  let moreRefreshTokens = NONE
   let hasIdRefreshToken = false
   for (let start = 0; start < header.length; ) {
     while (header.charCodeAt(start) === SPACE) start++
@@ -54,17 +57,24 @@ export function parseCookies(header: string | undefined): ReceivedCookies {
     const end = semicolon < 0 ? header.length : semicolon
     // Cheaper than cutting out every name, most of which are not ours.
     if (header.startsWith(ACCESS_PAIR, start)) {
-      accessTokenCount++
-      accessToken ??= valueBetween(header, start + ACCESS_PAIR.length, end)
+      const value = valueBetween(header, start + ACCESS_PAIR.length, end)
+      if (accessToken === undefined) accessToken = value
+      else moreAccessTokens = withOneMore(moreAccessTokens, value)
     } else if (header.startsWith(REFRESH_PAIR, start)) {
-      refreshTokenCount++
-      refreshToken ??= valueBetween(header, start + REFRESH_PAIR.length, end)
+      const value = valueBetween(header, start + REFRESH_PAIR.length, end)
+      if (refreshToken === undefined) refreshToken = value
+      else moreRefreshTokens = withOneMore(moreRefreshTokens, value)
     } else if (header.startsWith(LEGACY_PAIR, start)) {
       hasIdRefreshToken = true
     }
     start = end + 1
   }
-  return { accessToken, refreshToken, accessTokenCount, refreshTokenCount, hasIdRefreshToken }
+  return { accessToken, refreshToken, moreAccessTokens, moreRefreshTokens, hasIdRefreshToken }
+}
+
+/** Each further one may cost the check of a signature. */
+function withOneMore(values: readonly string[], value: string | undefined): readonly string[] {
+  return value === undefined || values.length >= MAX_DUPLICATES ? values : [...values, value]
 }
 
 function valueBetween(header: string, start: number, end: number): string | undefined {

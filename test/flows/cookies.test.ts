@@ -116,23 +116,46 @@ test('the defaults that an app gave to @fastify/cookie are not for session cooki
   }
 })
 
-test('two access cookies ask for a refresh, which says what is wrong', async (t) => {
+test('of cookies with one name the one that verifies counts, wherever it stands', async (t) => {
   const { app } = await buildApp(t)
   const client = new Client(app, 'cookie')
   await client.login()
-  const cookie = `sAccessToken=${client.accessToken}; sAccessToken=older; sRefreshToken=${client.refreshToken}`
-  const me = await app.inject({ url: '/me', headers: { cookie } })
-  t.equal(me.statusCode, 401)
-  t.same(me.json(), { message: 'try refresh token' })
-  const refresh = await app.inject({
-    method: 'POST',
-    url: '/auth/session/refresh',
-    headers: { cookie }
+  const { accessToken: good } = client
+  for (const cookie of [
+    `sAccessToken=junk; sAccessToken=${good}`,
+    `sAccessToken=${good}; sAccessToken=junk`,
+    `sAccessToken=a.b.c; sAccessToken=${good?.slice(0, -4)}AAAA; sAccessToken=${good}`
+  ]) {
+    const me = await app.inject({ url: '/me', headers: { cookie } })
+    t.equal(me.statusCode, 200, cookie.slice(0, 20))
+  }
+  const none = await app.inject({
+    url: '/me',
+    headers: { cookie: 'sAccessToken=junk; sAccessToken=more' }
   })
-  t.equal(refresh.statusCode, 500)
-  t.match(refresh.body, /The request contains multiple session cookies\./)
-  t.match(refresh.body, /olderCookieDomain/)
-  t.equal((await client.refresh()).statusCode, 200, 'nothing happened to the session')
+  t.same(none.json(), { message: 'try refresh token' })
+})
+
+test('of refresh cookies the one that can be exchanged counts, and none is a theft', async (t) => {
+  const { app, clock } = await buildApp(t)
+  const client = new Client(app, 'cookie')
+  await client.login()
+  const older = client.refreshToken
+  await client.refresh()
+  await client.get('/me')
+  clock.advance(120)
+  const ended = await app.sessions.issue({ userId: 'bob' })
+  await app.sessions.revoke(ended.session.handle)
+  const refresh = (cookie: string) =>
+    app.inject({ method: 'POST', url: '/auth/session/refresh', headers: { cookie } })
+  const none = await refresh(`sRefreshToken=${older}; sRefreshToken=${ended.refreshToken}`)
+  t.equal(none.statusCode, 401)
+  for (const other of ['junk', older, ended.refreshToken]) {
+    const before = client.refreshToken
+    const reply = await refresh(`sRefreshToken=${other}; sRefreshToken=${before}`)
+    t.equal(reply.statusCode, 200)
+    t.equal((await client.refresh()).statusCode, 200, 'the session lives')
+  }
 })
 
 for (const [olderCookieDomain, domain] of [
@@ -175,14 +198,14 @@ test('only the cookie that came twice is cleared', async (t) => {
   )
 })
 
-test('a client of the first generation refreshes first, and loses its old cookie with it', async (t) => {
+test('a cookie of the first generation decides nothing, and a refresh clears it', async (t) => {
   const { app } = await buildApp(t)
   const client = new Client(app, 'cookie')
   await client.login()
   const cookies = `sAccessToken=${client.accessToken}; sRefreshToken=${client.refreshToken}`
   const cookie = `${cookies}; sIdRefreshToken=x`
   const me = await app.inject({ url: '/me', headers: { cookie } })
-  t.same(me.json(), { message: 'try refresh token' })
+  t.equal(me.statusCode, 200)
   const url = '/auth/session/refresh'
   for (const [sent, status] of [
     [cookie, 200],

@@ -5,23 +5,26 @@ test('only our own cookies are read, wherever they stand', (t) => {
   t.same(parseCookies('a=b;  sAccessToken=at ; x;sRefreshToken=rt; sIdRefreshToken=i; =; ='), {
     accessToken: 'at',
     refreshToken: 'rt',
-    accessTokenCount: 1,
-    refreshTokenCount: 1,
+    moreAccessTokens: [],
+    moreRefreshTokens: [],
     hasIdRefreshToken: true
   })
-  t.equal(parseCookies('xsAccessToken=a; sAccessTokens=b; saccesstoken=c').accessTokenCount, 0)
+  t.equal(parseCookies('xsAccessToken=a; sAccessTokens=b; saccesstoken=c').accessToken, undefined)
   t.end()
 })
 
 test('without a header there are no cookies', (t) => {
   t.same(parseCookies(undefined), parseCookies(''))
-  t.equal(parseCookies('sAccessToken').accessTokenCount, 0)
+  t.equal(parseCookies('sAccessToken').accessToken, undefined)
   t.end()
 })
 
-test('of two cookies the first counts and both are counted', (t) => {
-  const { accessToken, accessTokenCount } = parseCookies('sAccessToken=1; sAccessToken=2')
-  t.same([accessToken, accessTokenCount], ['1', 2])
+test('further cookies of one name are kept, up to four', (t) => {
+  const { accessToken, moreAccessTokens } = parseCookies('sAccessToken=1; sAccessToken=2')
+  t.same([accessToken, moreAccessTokens], ['1', ['2']])
+  const many = Array.from({ length: 9 }, (_, index) => `sRefreshToken=${index}`).join(';')
+  t.same(parseCookies(many).moreRefreshTokens, ['1', '2', '3', '4'])
+  t.same(parseCookies('sAccessToken=1; sAccessToken=').moreAccessTokens, [])
   t.equal(parseCookies('sAccessToken=; sAccessToken=2').accessToken, '2')
   t.equal(parseCookies('sRefreshToken=1; sRefreshToken=2').refreshToken, '1')
   t.end()
