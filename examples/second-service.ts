@@ -1,5 +1,5 @@
-// A second service takes the access tokens of the first. It knows the first one's URL and no
-// secret: it reads the public keys from the JWKS and checks tokens with `jose`.
+// A second service accepts the access tokens of the first. It knows the URL of the first service and
+// no secret: it reads the public keys from the JWKS and verifies tokens with `jose`.
 import Fastify, { type FastifyInstance } from 'fastify'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import errors from '../lib/errors/index.ts'
@@ -20,11 +20,11 @@ export async function buildNotes(): Promise<FastifyInstance> {
   return app
 }
 
-/** The second service: believes the first one's access tokens. */
+/** The second service: accepts the access tokens of the first. */
 export async function buildBilling(jwksUrl: URL): Promise<FastifyInstance> {
   const app = Fastify()
   await app.register(errors)
-  // Caches the keys and asks again for one that it does not know.
+  // Caches the keys. Loads them again for a key that it does not know.
   const keys = createRemoteJWKSet(jwksUrl)
 
   app.get('/invoices', async ({ headers: { authorization = '' } }) => {
@@ -36,7 +36,7 @@ export async function buildBilling(jwksUrl: URL): Promise<FastifyInstance> {
     }).catch((cause: unknown) => {
       throw new HTTPException(401, undefined, { cause })
     })
-    // The same keys sign JWTs for other purposes; an access token says its version.
+    // The same keys sign JWTs for other purposes. Only access tokens have a version.
     if (protectedHeader['version'] !== '5') throw new HTTPException(401)
     return { userId: payload.sub, plan: payload['plan'] }
   })

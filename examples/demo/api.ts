@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { type ClaimValidator, HTTPException, type SessionInformation } from '../../lib/index.ts'
 
-/** Passes administrators; tells others what they are, and what they would have to be. */
+/** Passes for administrators. The reason says which role the user has and which one is needed. */
 const isAdmin: ClaimValidator = {
   id: 'role',
   validate: ({ role }) =>
@@ -43,7 +43,7 @@ export function registerApi(
     }
   )
 
-  // The usual check: signature and expiry of the access token, and no question to the store.
+  // The usual check: signature and expiry of the access token. The store is not asked.
   app.get('/api/hello', { preHandler: app.verifySession() }, async ({ session }) => ({
     message: `Hello ${session.userId}, your access token is good.`
   }))
@@ -65,7 +65,7 @@ export function registerApi(
   registerSessionList(app, sessionSeconds)
 }
 
-/** A user's own sessions. All of these ask the store, so that a session that ended shows at once. */
+/** The user's own sessions. These routes ask the store, so that an ended session shows at once. */
 function registerSessionList(app: FastifyInstance, sessionSeconds: number): void {
   const preHandler = app.verifySession({ checkDatabase: true })
 
@@ -81,7 +81,7 @@ function registerSessionList(app: FastifyInstance, sessionSeconds: number): void
     }
   })
 
-  /** Another device of the same user, without having to fetch one. */
+  /** Stands for a second device of the same user. */
   app.post('/api/sessions', { preHandler }, async ({ session }) => {
     await app.sessions.issue({
       userId: session.userId,
@@ -100,7 +100,7 @@ function registerSessionList(app: FastifyInstance, sessionSeconds: number): void
         return { message: 'You ended your own session.' }
       }
       const information = await app.sessions.info(handle)
-      // Somebody else's session is as good as none: whether it exists is not ours to tell.
+      // The session of another user is answered like one that does not exist.
       if (information?.userId !== session.userId) throw new HTTPException(404, 'No such session')
       await app.sessions.revoke(handle)
       return { message: 'The other session is over.' }
@@ -121,7 +121,7 @@ function describe(
   }
 }
 
-/** Enough to tell one's own browsers apart. The order matters: most claim to be several. */
+/** The browser's name. The order matters: most browsers name several in this header. */
 function deviceOf(userAgent = ''): string {
   const names = ['Firefox', 'Edg', 'Chrome', 'Safari']
   const found = names.find((name) => userAgent.includes(`${name}/`)) ?? 'A client'

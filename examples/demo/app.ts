@@ -4,7 +4,7 @@ import { registerApi } from './api.ts'
 import { registerPage } from './page.ts'
 import { registerThief } from './thief.ts'
 
-/** Lives so short that everything that can happen to a session happens within a minute. Seconds. */
+/** Short lifetimes, in seconds, so that everything can be seen within a minute. */
 export const LIFETIMES = {
   accessTokenValidity: 15,
   refreshTokenValidity: 180,
@@ -34,7 +34,7 @@ export async function buildDemo(options: DemoOptions = {}): Promise<FastifyInsta
     ...session
   })
 
-  // The page counts down the server's seconds, whatever the clock of its visitor says.
+  // The page counts down by the server's clock. The visitor's clock may be wrong.
   app.addHook('onSend', async (_request, reply) => {
     reply.header('server-time', clock())
   })

@@ -5,10 +5,10 @@ import { build } from 'esbuild'
 import type { FastifyInstance } from 'fastify'
 
 const require = createRequire(import.meta.url)
-/** Not compiled: found through the package itself, wherever this file runs from. */
+/** These files are not compiled. They are found through the package, from wherever this file runs. */
 const PUBLIC = join(require.resolve('fastify-supersession/package.json'), '../examples/demo/public')
 
-/** One for each kind of file that lies there. */
+/** By file name extension. */
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
   '.html': 'text/html; charset=utf-8',
@@ -16,7 +16,7 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml'
 }
 
-/** Everything comes from here, and no script but ours runs. */
+/** Everything is loaded from this server, and inline scripts do not run. */
 const CONTENT_SECURITY_POLICY =
   "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -42,7 +42,7 @@ function serve(
   })
 }
 
-/** `supertokens-website` as npm has it: CommonJS, which a browser cannot load by itself. */
+/** Bundles `supertokens-website` for browsers: the npm package is CommonJS. */
 async function bundleSdk(): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [require.resolve('supertokens-website/lib/build/bundleEntry.js')],

@@ -4,11 +4,11 @@ import { HTTPException } from '../../lib/index.ts'
 
 export interface ThiefOptions {
   readonly clock: () => number
-  /** For how long the plugin takes an old refresh token for a late request. */
+  /** How long the plugin accepts an old refresh token as that of a late request. */
   readonly graceSeconds: number
 }
 
-/** What the thief got hold of: the first refresh token of a session. */
+/** What the thief has stolen: the first refresh token of a session. */
 interface Loot {
   readonly refreshToken: string
   /** As the browser would send it. */
@@ -18,11 +18,11 @@ interface Loot {
 }
 
 /**
- * For the demo only: somebody who read the reply to a sign-in, and comes back later.
+ * For the demo only: a thief who has read the reply to a sign-in, and uses the token later.
  *
- * A stolen token that is still in use would serve the thief as well as its owner. The session
- * notices when both go on with it. So this thief waits until the owner has refreshed and used what
- * came back, and until the grace period for late requests is over.
+ * A stolen token that is still in use works for the thief as it does for its owner. The theft shows
+ * when both have used it. So this thief waits until the owner has refreshed and used the new tokens,
+ * and until the grace period for late requests is over.
  */
 export function registerThief(app: FastifyInstance, { clock, graceSeconds }: ThiefOptions): void {
   const lootByHandle = new Map<string, Loot>()
@@ -38,7 +38,7 @@ export function registerThief(app: FastifyInstance, { clock, graceSeconds }: Thi
   app.get('/api/thief', { preHandler }, async ({ session }) => {
     const loot = lootByHandle.get(session.handle)
     if (loot === undefined) throw new HTTPException(404, 'The thief has no token of this session')
-    // The access token tells which refresh token it came with.
+    // The access token holds the hash of the refresh token that came with it.
     if (session.payload.refreshTokenHash1 !== sha256(loot.refreshToken)) loot.replacedAt ??= clock()
     return { strikesAt: strikesAt(loot) }
   })
@@ -75,13 +75,13 @@ function lootOf(reply: FastifyReply): Loot {
   return { refreshToken, headers, replacedAt: null }
 }
 
-/** Whose tokens a reply carries, as the page is told. */
+/** The handle of the session whose tokens a reply carries. */
 function handleOn(reply: FastifyReply): string {
   const frontToken = String(reply.getHeader('front-token'))
   return JSON.parse(Buffer.from(frontToken, 'base64').toString()).up.sessionHandle
 }
 
-/** How the session protocol names a refresh token without showing it. */
+/** The session protocol identifies a refresh token by its hash. */
 function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }

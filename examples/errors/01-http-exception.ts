@@ -1,4 +1,4 @@
-// FastAPI, "Use HTTPException" and "Add custom headers": an exception ends the request from anywhere.
+// FastAPI, "Use HTTPException" and "Add custom headers": an exception thrown anywhere becomes the reply.
 import Fastify, { type FastifyInstance } from 'fastify'
 import errors, { HTTPException } from '../../lib/errors/index.ts'
 

@@ -1,4 +1,4 @@
-// FastAPI, "Install custom exception handlers": a class of one's own, and a handler for it.
+// FastAPI, "Install custom exception handlers": an own class and a handler for it.
 import Fastify, { type FastifyInstance } from 'fastify'
 import errors, { on } from '../../lib/errors/index.ts'
 

@@ -1,4 +1,4 @@
-// FastAPI, "Use the RequestValidationError body": show what was received, while developing.
+// FastAPI, "Use the RequestValidationError body": the reply shows what was received, for development.
 import Fastify, { type FastifyInstance } from 'fastify'
 import errors, { RequestValidationError } from '../../lib/errors/index.ts'
 

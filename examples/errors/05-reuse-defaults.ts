@@ -1,4 +1,4 @@
-// FastAPI, "Reuse FastAPI's exception handlers": do something of one's own, then what is usual.
+// FastAPI, "Reuse FastAPI's exception handlers": an own step, then the default handler.
 import Fastify, { type FastifyInstance } from 'fastify'
 import errors, {
   HTTPException,
@@ -16,7 +16,7 @@ export async function build(seen: string[] = []): Promise<FastifyInstance> {
         seen.push(`OMG! An HTTP error!: ${error}`)
         return httpExceptionHandler(error, request)
       }),
-      // The same without naming the default: what would have answered otherwise.
+      // The same without naming the default: `next()` calls the handler that comes after this one.
       on(RequestValidationError, (error, _request, _reply, context) => {
         seen.push(`OMG! The client sent invalid data!: ${error.errors().length}`)
         return context.next()

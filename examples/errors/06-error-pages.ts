@@ -1,4 +1,4 @@
-// Starlette, "Exceptions": pages for 404 and 500, by status; and everything else by class.
+// Starlette, "Exceptions": pages for 404 and 500 by status, everything else by class.
 import Fastify, { type FastifyInstance } from 'fastify'
 import errors, { ErrorReply, HTTPException, on } from '../../lib/errors/index.ts'
 
@@ -9,7 +9,7 @@ export async function build(): Promise<FastifyInstance> {
   await app.register(errors, {
     exceptionHandlers: [
       on(404, () => new ErrorReply(404, '<h1>This page went missing</h1>', { type })),
-      // Also for errors that nothing else handles, as long as there is no handler of Error.
+      // Also for errors that no other handler takes, unless there is a handler of Error.
       on(500, () => new ErrorReply(500, '<h1>Something broke</h1>', { type })),
       // The exception's headers are on the reply already.
       on(HTTPException, (error) => ({ error: error.detail }))

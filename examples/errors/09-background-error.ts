@@ -1,4 +1,4 @@
-// Starlette, "Errors and handled exceptions": work after the reply fails, and the reply stays.
+// Starlette, "Errors and handled exceptions": work after the reply fails, and the reply stays as it is.
 import { subscribe } from 'node:diagnostics_channel'
 import Fastify, { type FastifyInstance } from 'fastify'
 import errors, { afterResponse, type ExceptionMessage } from '../../lib/errors/index.ts'

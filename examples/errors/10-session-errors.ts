@@ -8,7 +8,7 @@ export async function build(): Promise<FastifyInstance> {
     exceptionHandlers: {
       UNAUTHORISED: () => ({ error_msg: 'unauthorised' }),
       TRY_REFRESH_TOKEN: () => ({ error_msg: 'try refresh token' }),
-      // The session is revoked by now, and the tokens are taken away, whatever this answers.
+      // The session is revoked already. The tokens are cleared, whatever this handler answers.
       TOKEN_THEFT_DETECTED: ({ payload }) => ({
         error_msg: 'token theft',
         handle: payload.sessionHandle
@@ -16,7 +16,7 @@ export async function build(): Promise<FastifyInstance> {
     }
   })
   app.get('/me', { preHandler: app.verifySession() }, async ({ session }) => session?.userId)
-  // The two below stand for what a refresh and an expired token end in.
+  // These two routes throw what a verification and a refresh throw.
   app.get('/expired', async () => {
     throw new TryRefreshTokenError()
   })

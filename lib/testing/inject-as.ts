@@ -12,11 +12,11 @@ export interface InjectAsOptions {
   /** @defaultValue 'public' */
   readonly tenantId?: string
   /**
-   * How long ago the user logged in, seconds. Takes the `clock` that the app has as its option.
+   * How long ago the user logged in, seconds. Needs `clock`.
    * @defaultValue 0
    */
   readonly age?: number
-  /** The app's clock; only for `age`. */
+  /** The clock that the app has as its option `clock`. Needed for `age` only. */
   readonly clock?: TestClock
 }
 
@@ -27,13 +27,15 @@ export interface InjectAs {
 }
 
 /**
- * Logs a user in and answers `app.inject` for that user: every request carries the access token,
- * and takes over what a reply brings, as a browser does. Headers that a request names go first; its
- * cookies are sent beside the session's.
+ * Logs a user in and returns `app.inject` for that user. Every request carries the access token, and
+ * a new token in a reply replaces it, as in a browser. Headers of the request win over those of the
+ * session; its cookies are sent beside the session's.
  *
- * Works whatever transfer method and anti-CSRF mode the app has. Does not refresh.
+ * Works with every transfer method and anti-CSRF mode. Does not refresh.
  *
- * @throws TypeError `age` without `clock`.
+ * @param userId - Who is logged in.
+ * @throws TypeError `age` is given without `clock`.
+ * @throws TypeError `userId` or another property of the new session is wrong.
  */
 export async function injectAs(
   app: FastifyInstance,
@@ -66,7 +68,7 @@ export async function injectAs(
     const { headers, cookies, ...rest } = typeof request === 'string' ? { url: request } : request
     const response = await app.inject({
       ...rest,
-      // By header and by cookie: the app takes the one that it accepts.
+      // By header and by cookie: the app uses the one that it accepts.
       headers: { ...sessionHeaders(accessToken, antiCsrfToken), ...headers },
       cookies: { sAccessToken: accessToken, ...cookies }
     })
@@ -91,7 +93,7 @@ function renewedToken(response: LightMyRequestResponse): string | undefined {
   return headerOf(response, 'st-access-token') ?? response.cookies.find(isNew)?.value
 }
 
-/** A header that came and is not empty, as one that is cleared is. */
+/** The value of a header; `undefined` where it is missing or empty. A cleared token is empty. */
 function headerOf({ headers }: LightMyRequestResponse, name: string): string | undefined {
   const value = headers[name]
   return typeof value === 'string' && value !== '' ? value : undefined

@@ -1,4 +1,4 @@
-/** A clock that stands still until it is told to move. Pass `read` as the option `clock`. */
+/** A clock that stands still until the test moves it. Pass `read` as the option `clock`. */
 export class TestClock {
   /** Milliseconds since the epoch. */
   nowMs: number
@@ -8,9 +8,14 @@ export class TestClock {
     this.nowMs = startMs
   }
 
+  /** The time, milliseconds since the epoch. */
   readonly read = (): number => this.nowMs
 
-  /** @param seconds - Below 0 sets the clock back. */
+  /**
+   * Moves the clock.
+   *
+   * @param seconds - A negative number sets it back.
+   */
   advance(seconds: number): void {
     this.nowMs += seconds * 1000
   }

@@ -20,9 +20,10 @@ export type ChromiumOrReason =
   | { readonly browser: null; readonly skip: string }
 
 /**
- * A headless Chromium, closed when the test ends, or why there is none: then its tests are skipped.
+ * Starts a headless Chromium, closed when the test ends. Where there is none, the answer has the
+ * reason for which its tests are skipped.
  *
- * @throws Where `CI` is set and there is none: nothing is skipped there.
+ * @throws Where `CI` is set and there is none: no test is skipped there.
  */
 export async function launchChromium(
   t: Test,

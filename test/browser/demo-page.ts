@@ -5,12 +5,12 @@ import { buildDemo } from '../../examples/demo/app.ts'
 import type { TransferMethod } from '../../lib/index.ts'
 import { FAST_KEYS } from '../builders/app.ts'
 
-/** For a machine that has much else to do. */
-const PATIENCE_MS = 60_000
+/** Only a hang takes this long, even on a busy machine. */
+const PATIENCE_MS = 300_000
 
 /**
- * Seconds; longer than any test takes, so that what expires does so because time was moved. The
- * browser measures the cookies' lives in real time.
+ * Seconds. Longer than any test takes, so that tokens expire only where the test moves the time. The
+ * browser measures the lives of cookies in real time.
  */
 export const LIVES = {
   accessTokenValidity: 300,
@@ -18,9 +18,9 @@ export const LIVES = {
   refreshGracePeriod: 60
 }
 
-/* c8 ignore start: none of this runs where there is no browser */
+/* c8 ignore start: this does not run where there is no browser */
 
-/** The demo's page in a browser of its own, with the time in the test's hands. */
+/** The page of the demo in a browser context of its own. The test moves the time. */
 export class DemoPage {
   readonly app: FastifyInstance
   readonly context: BrowserContext
@@ -42,8 +42,8 @@ export class DemoPage {
   }
 
   /**
-   * The server's clock starts at the real time, since the browser takes no cookie that has expired,
-   * and stands still until it is told to move.
+   * The server's clock starts at the real time, because a browser accepts no expired cookie. It
+   * stands still until the test moves it.
    */
   static async open(t: Test, browser: Browser): Promise<DemoPage> {
     let nowMs = Date.now()
@@ -66,7 +66,7 @@ export class DemoPage {
     return demo
   }
 
-  /** On the server and in the browser alike. */
+  /** Moves the time of the server and of the browser. */
   async passTime(seconds: number): Promise<void> {
     this.#passTime(seconds)
     await this.page.clock.fastForward(seconds * 1000)
@@ -110,7 +110,7 @@ export class DemoPage {
     await this.page.locator(`#${name}-ring[data-state=${state}]`).waitFor()
   }
 
-  /** Empties the timeline, so that it shows what comes next and no more. */
+  /** Empties the timeline, so that it shows only what comes next. */
   async clearTimeline(): Promise<void> {
     await this.click('Clear')
   }
@@ -123,7 +123,7 @@ export class DemoPage {
       .waitFor()
   }
 
-  /** Badge and name of everything in the timeline that the server or the SDK had a part in. */
+  /** Badge and name of each request and each SDK event in the timeline. */
   async timeline(): Promise<string[]> {
     const entries = await this.page.locator('#log li:not([data-kind=note])').all()
     const texts = entries.map(async (entry) => {

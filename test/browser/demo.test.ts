@@ -3,8 +3,6 @@ import t, { type Test } from 'tap'
 import { launchChromium } from './chromium.ts'
 import { DemoPage, LIVES } from './demo-page.ts'
 
-t.setTimeout(300_000)
-
 const { browser, skip } = await launchChromium(t)
 
 /** A test with the demo's page open in a browser that knows of no session. */

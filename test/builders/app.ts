@@ -6,7 +6,7 @@ import { TestClock } from '../../lib/testing/index.ts'
 /** When tests begin. */
 export const START_MS: number = new TestClock().nowMs
 
-/** ES256: its keys are made in no time. */
+/** ES256: its keys are made in less than a millisecond. */
 export const FAST_KEYS = { signingAlgorithm: 'ES256' } as const
 
 export interface BuiltApp {

@@ -4,9 +4,9 @@ import type { TransferMethod } from '../../lib/index.ts'
 export type Response = LightMyRequestResponse
 
 /**
- * A client as the browser SDK is one: keeps what replies give it, and sends it with every request.
+ * A client like the browser SDK: keeps the tokens of replies, and sends them with every request.
  *
- * Takes no decisions: does not refresh by itself.
+ * Does not refresh by itself.
  */
 export class Client {
   accessToken: string | undefined
@@ -23,7 +23,7 @@ export class Client {
     this.#basePath = basePath
   }
 
-  /** The same tokens in a second pair of hands: another tab with its own jar, or a thief. */
+  /** A second client with the same tokens: another tab with its own jar, or a thief. */
   copy(): Client {
     return Object.assign(new Client(this.#app, this.#method, this.#basePath), {
       accessToken: this.accessToken,
@@ -99,7 +99,7 @@ export class Client {
   }
 }
 
-/** The payload of a JWT, as whoever holds it can read it. */
+/** The payload of a JWT, without verifying it. */
 export function payloadOf(token: string | undefined): Record<string, unknown> {
   return JSON.parse(Buffer.from(String(token).split('.')[1] as string, 'base64url').toString())
 }

@@ -16,7 +16,7 @@ export interface DurableStore {
   readonly name: string
   /** For tap's `skip`. */
   readonly skip: string | false
-  /** Starts a backend of its own, empty and ready, which keeps what it has when it crashes. */
+  /** Starts an empty backend for one test. It keeps its data when it crashes. */
   readonly start: () => Promise<Backend>
   /** Opens a store on a backend, from any process. */
   readonly connect: (address: string) => Connection
@@ -25,16 +25,16 @@ export interface DurableStore {
 export interface Backend {
   readonly address: string
   readonly stop: () => Promise<void>
-  /** Where the store is a process of its own: that process. */
+  /** The store's process, where it has one. */
   readonly server?: BackendServer
 }
 
 export interface BackendServer {
   /** Where it listens. */
   readonly socket: string
-  /** The address of one that listens elsewhere. */
+  /** The address of a server that listens on this socket. */
   readonly addressAt: (socket: string) => string
-  /** Ends it without a goodbye to its clients. */
+  /** Kills it. Its clients are not told. */
   readonly crash: () => Promise<void>
   /** Starts it again. */
   readonly resume: () => Promise<void>
@@ -42,13 +42,13 @@ export interface BackendServer {
 
 export interface Connection {
   readonly store: SessionStore
-  /** Lets go of what the store leaves to the app. */
+  /** Closes what the store leaves to the app. */
   readonly disconnect: () => unknown
 }
 
 const KEEPS_EVERYTHING = ['--appendonly', 'yes', '--appendfsync', 'always']
 
-/** For what a client tells besides: that an idle connection broke. */
+/** Clients emit an error when an idle connection breaks. */
 function ignore(): void {}
 
 export const durableStores: readonly DurableStore[] = [
@@ -119,7 +119,7 @@ function onRedis(kind: RedisKind): DurableStore {
   }
 }
 
-/** A backend for one test; what it answers opens stores on it. */
+/** Starts a backend for one test. Returns a function that opens a store on it. */
 export async function openBackend(
   t: Test,
   { start, connect }: DurableStore

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 
-/** An empty folder that goes when the test ends. */
+/** An empty folder that is deleted when the test ends. */
 export async function newFolder(t: Test): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'supersession-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))

@@ -1,7 +1,8 @@
 import { lmdbStore } from '../../lib/stores/lmdb.ts'
 import { newRecord } from './record.ts'
 
-// A process that inserts until the disk takes no more. Says how much was acknowledged and is there.
+// A process that inserts records until the disk is full. It prints how many were acknowledged, and
+// how many of these are missing.
 const store = lmdbStore({ path: String(process.argv[2]) })
 const handles: string[] = []
 const insertNext = async (): Promise<void> => {

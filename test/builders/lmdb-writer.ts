@@ -1,7 +1,7 @@
 import { lmdbStore } from '../../lib/stores/lmdb.ts'
 import { newRecord } from './record.ts'
 
-// A process that inserts until it is killed, and says what was acknowledged, a handle a line.
+// A process that inserts records until it is killed. It prints the handle of each acknowledged one.
 const store = lmdbStore({ path: String(process.argv[2]) })
 for (;;) {
   const record = newRecord({ userId: 'ada' })

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** Where a server's binary is: in one of `folders` or on the PATH. */
+/** Finds the binary of a server in `folders` or on the PATH. */
 export function findServer(name: string, folders: readonly string[] = []): string | undefined {
   const path = String(process.env['PATH']).split(delimiter)
   return [...folders, ...path].map((folder) => join(folder, name)).find((file) => existsSync(file))
@@ -10,7 +10,7 @@ export function findServer(name: string, folders: readonly string[] = []): strin
 /**
  * Why tests that need a server are skipped, for tap's `skip`; `false` where it is there.
  *
- * @throws Where `CI` is set: there nothing is skipped.
+ * @throws Where `CI` is set: no test is skipped there.
  */
 export function skipWithout(server: string, binary: string | undefined): string | false {
   /* c8 ignore next 6: only where the server is missing */

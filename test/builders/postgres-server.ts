@@ -22,11 +22,11 @@ interface ServerUser {
   readonly gid: number
 }
 
-/** A PostgreSQL of its own on a Unix socket, in a folder that goes with it. */
+/** A PostgreSQL for one test, on a Unix socket, in a folder that is deleted with it. */
 export class PostgresServer {
   /** The `host` that clients connect to, as the user `postgres`. */
   readonly folder: string
-  /** Whom the server runs as; `undefined`: whoever runs the tests. */
+  /** The user that the server runs as; `undefined`: the user who runs the tests. */
   readonly #user: ServerUser | undefined
   readonly #settings: Readonly<Record<string, string>>
   #isRunning = false
@@ -67,7 +67,7 @@ export class PostgresServer {
     return join(this.folder, '.s.PGSQL.5432')
   }
 
-  /** Starts it on what it kept. Resolves when it answers. */
+  /** Starts it with the data that it kept. Resolves when it answers. */
   async resume(): Promise<void> {
     const options = Object.entries(this.#settings).map(([name, value]) => `-c ${name}=${value}`)
     const start = ['-w', '-l', join(this.folder, 'log')]
@@ -76,7 +76,7 @@ export class PostgresServer {
     this.#isRunning = true
   }
 
-  /** Without a goodbye to its clients. */
+  /** Kills it. Its clients are not told. */
   async crash(): Promise<void> {
     if (!this.#isRunning) return
     this.#isRunning = false
@@ -97,7 +97,7 @@ export class PostgresServer {
   }
 }
 
-/** PostgreSQL refuses to run as root; the package brought a user for it. */
+/** PostgreSQL refuses to run as root. Its package creates a user for it. */
 async function serverUser(): Promise<ServerUser | undefined> {
   /* c8 ignore next: depends on who runs the tests */
   if (process.getuid?.() !== 0) return undefined

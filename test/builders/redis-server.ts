@@ -14,7 +14,7 @@ export interface RedisKind {
   readonly skip: string | false
 }
 
-/** Those that are on this machine; Redis in any case, if only to say that it is skipped. */
+/** The servers of this machine. Redis is listed even if it is missing, so that it is skipped with a reason. */
 export const redisKinds: readonly RedisKind[] = [
   { name: 'Redis', file: 'redis-server' },
   { name: 'Valkey', file: 'valkey-server' }
@@ -27,7 +27,7 @@ export const redisKinds: readonly RedisKind[] = [
     skip: skipWithout(file, binary)
   }))
 
-/** A Redis of its own on a Unix socket, which keeps nothing unless it is told to. */
+/** A Redis for one test, on a Unix socket. It writes nothing to disk unless `settings` say so. */
 export class RedisServer {
   readonly socket: string
   readonly #binary: string
@@ -49,7 +49,7 @@ export class RedisServer {
     return server
   }
 
-  /** Starts it on what it kept. Resolves when it answers. */
+  /** Starts it with the data that it kept. Resolves when it answers. */
   async resume(): Promise<void> {
     const place = ['--port', '0', '--unixsocket', 'redis.sock', '--dir', this.#folder]
     const child = spawn(
@@ -62,7 +62,7 @@ export class RedisServer {
       if (/ready to accept connections/i.test(line)) break
   }
 
-  /** Without a goodbye to its clients. */
+  /** Kills it. Its clients are not told. */
   async crash(): Promise<void> {
     const child = this.#process
     this.#process = null

@@ -10,14 +10,14 @@ export function answers(t: Test, reply: Response, status: number, body: unknown)
   t.same(reply.json(), body)
 }
 
-/** The client keeps the tokens that it has: the reply says nothing of them. */
+/** The client keeps its tokens: the reply sets and clears none. */
 export function keepsTokens(t: Test, reply: Response): void {
   t.same(reply.cookies, [], 'no cookie is set or cleared')
   for (const name of TOKEN_HEADERS) t.equal(reply.headers[name], undefined, `no ${name}`)
   t.equal(reply.headers['access-control-expose-headers'], undefined)
 }
 
-/** The client loses its tokens, whichever way it keeps them. */
+/** The client loses its tokens, cookies and headers alike. */
 export function clearsAllTokens(t: Test, reply: Response): void {
   clearsCookies(t, reply)
   t.equal(reply.headers['st-access-token'], '')
@@ -27,7 +27,7 @@ export function clearsAllTokens(t: Test, reply: Response): void {
   t.match(reply.headers['access-control-expose-headers'], /\bfront-token\b/)
 }
 
-/** Only the tokens of one transfer method are taken away. */
+/** Only the tokens of one transfer method are cleared. */
 export function clearsTokens(t: Test, reply: Response, method: TransferMethod): void {
   if (method === 'cookie') {
     clearsCookies(t, reply)

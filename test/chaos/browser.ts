@@ -1,10 +1,10 @@
-/* c8 ignore start: what becomes of a request depends on when processes die */
+/* c8 ignore start: which replies arrive depends on when processes die */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Fleet } from './fleet.ts'
 
-/** What browsers saw. */
+/** What the browsers counted. */
 export interface Counters {
   falseTheftAlarms: number
   doubleSuccessors: number
@@ -18,7 +18,7 @@ export interface Counters {
 /** The share of refreshes that two, or three, tabs send at the same time. */
 const TOGETHER = 0.25
 
-/** How long a client waits where nobody could serve it. */
+/** How long a client waits before it tries again. */
 const RETRY_AFTER_MS = 50
 
 interface Reply {
@@ -27,7 +27,7 @@ interface Reply {
   readonly body: string
 }
 
-/** What is between browsers and processes: each request goes to any of these. */
+/** Sends each request of a browser to one of the processes. */
 export class Network {
   readonly #fleet: Fleet
   readonly #random: () => number
@@ -38,7 +38,7 @@ export class Network {
     this.#random = random
   }
 
-  /** `null` where the connection broke: nobody knows whether the request was carried out. */
+  /** Returns `null` where the connection broke: the request may have been carried out or not. */
   async send(
     method: 'GET' | 'POST',
     path: string,
@@ -74,8 +74,8 @@ interface BrowserSettings {
 }
 
 /**
- * One session, with the rules of the browser SDK: one refresh at a time, though other tabs may
- * send theirs in the same moment; tokens are kept until others arrive.
+ * One session, by the rules of the browser SDK: one refresh at a time, but other tabs may send theirs
+ * at the same moment. Tokens are kept until new ones arrive.
  */
 export class Browser {
   isLoggedIn = false
@@ -101,7 +101,7 @@ export class Browser {
     }
   }
 
-  /** Whether the session can still be refreshed, and used after that: no refresh was a 401. */
+  /** Whether the session can still be refreshed and used, and no refresh was answered 401. */
   async isAlive(): Promise<boolean> {
     while (!(await this.#refresh())) {
       if (this.#isDead) return false
@@ -156,7 +156,7 @@ export class Browser {
     return status
   }
 
-  /** A refresh soon after a confirmation keeps the token: its reply brings no successor. */
+  /** A refresh soon after a confirmation keeps the token: its reply has no successor. */
   #noteSuccessor(presented: string, successor: unknown): void {
     if (successor === undefined) return
     const earlier = this.#children.get(presented) ?? String(successor)

@@ -1,4 +1,4 @@
-/* c8 ignore start: when what fails is left to chance */
+/* c8 ignore start: what fails, and when, is random */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { BackendServer } from '../builders/durable-stores.ts'
 import type { Fleet } from './fleet.ts'
@@ -7,15 +7,15 @@ import type { Fleet } from './fleet.ts'
 export const faultNames = [
   /** Processes die. */
   'kills',
-  /** Processes stand still for a while. */
+  /** Processes are stopped for a while. */
   'pauses',
   /** Two clusters of processes have clocks that differ by minutes. */
   'skew',
-  /** Connections to the store end in the middle of commands and of answers. */
+  /** Connections to the store break in the middle of commands and of answers. */
   'cuts',
   /** Answers of the store are late. */
   'delays',
-  /** The store dies and is started again. */
+  /** The store is killed and started again. */
   'crashes'
 ] as const
 export type Fault = (typeof faultNames)[number]
@@ -46,7 +46,7 @@ export async function failNowAndThen(
   }
   const kill = () => fleet.killOne(random())
   const stall = () => fleet.pauseOne(random(), random() * MAX_PAUSE_MS)
-  /** What takes longer than an interval goes on beside the next. */
+  /** A fault that takes longer than an interval runs beside the next one. */
   const repeat = async (intervalMs: number, fail: () => Promise<void>): Promise<void> => {
     const failing: Promise<void>[] = []
     while (!isOver()) {

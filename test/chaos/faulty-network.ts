@@ -1,18 +1,18 @@
-/* c8 ignore start: which connections it meddles with is left to chance */
+/* c8 ignore start: which connections it disturbs is random */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 
 export interface NetworkFaults {
-  /** Of so many pieces of data one is cut in the middle, and its connection ends there. */
+  /** One of this many pieces of data is cut in the middle, and its connection ends there. */
   readonly cutOneOf: number
-  /** Of so many answers one is held up, with all that come after it. */
+  /** One of this many answers is delayed, and all that come after it. */
   readonly delayOneOf: number
   readonly maxDelayMs: number
 }
 
-/** A way to a server that cuts connections in the middle of commands and answers, and is slow. */
+/** A proxy before a server that breaks connections in the middle of data, and delays answers. */
 export class FaultyNetwork {
   /** Where clients connect to. */
   readonly socket: string
@@ -51,7 +51,7 @@ export class FaultyNetwork {
   #connect(client: Socket, server: Socket): void {
     for (const socket of [client, server]) {
       this.#connections.add(socket)
-      // What ends on one side ends on the other, without a goodbye.
+      // A connection that ends on one side is destroyed on the other.
       socket.on('error', () => {})
       socket.on('close', () => {
         this.#connections.delete(socket)
@@ -75,7 +75,7 @@ export class FaultyNetwork {
     to.write(data.subarray(0, data.length / 2), () => to.destroy())
   }
 
-  /** Lets none of what the server sends through for a while. */
+  /** Holds back everything that the server sends, for a while. */
   #holdUp(server: Socket): void {
     this.delays++
     server.pause()

@@ -9,22 +9,22 @@ const workerFile = fileURLToPath(new URL('./worker.js', import.meta.url))
 interface Worker {
   readonly process: ChildProcess
   readonly port: number
-  /** By how much its clock is wrong. */
+  /** How far its clock is off, milliseconds. */
   readonly skewMs: number
 }
 
 export interface FleetSettings {
-  /** Name of the store, and where its processes reach it. */
+  /** Name of the store, and the address at which its processes reach it. */
   readonly store: string
   readonly address: string
   /** The option `refreshGracePeriod`. */
   readonly graceSeconds: number
-  /** Clusters of processes: each has as many, and a clock that is wrong by its own amount. */
+  /** Processes in each cluster, and how far the clock of each cluster is off. */
   readonly size: number
   readonly skewsMs: readonly number[]
 }
 
-/** Processes of one app on one store. One that is killed is followed by another. */
+/** The processes of one app on one store. A killed process is replaced. */
 export class Fleet {
   readonly unexpected: string[] = []
   kills = 0
@@ -45,12 +45,12 @@ export class Fleet {
     )
   }
 
-  /** The port of one of them, as a load balancer chooses; `undefined` while there is none. */
+  /** The port of one process, as a load balancer chooses; `undefined` while none runs. */
   port(random: number): number | undefined {
     return this.#choose(random)?.port
   }
 
-  /** Gives one of them no chance to finish what it does. */
+  /** Kills one process in the middle of its work, and starts another. */
   async killOne(random: number): Promise<void> {
     const killed = this.#choose(random)
     if (killed === undefined) return
@@ -60,7 +60,7 @@ export class Fleet {
     await this.#add(killed.skewMs)
   }
 
-  /** Has one of them stand still in the midst of what it does, for a while. */
+  /** Stops one process in the middle of its work, for a while. */
   async pauseOne(random: number, pauseMs: number): Promise<void> {
     const paused = this.#choose(random)
     if (paused === undefined) return
@@ -95,7 +95,7 @@ export class Fleet {
     }
   }
 
-  /** `undefined` where it ended before it listened. */
+  /** Returns `undefined` if it ended before it listened. */
   async #startOne(skewMs: number): Promise<Worker | undefined> {
     const { store, address, graceSeconds } = this.#settings
     const wrongClock = `data:text/javascript,const now = Date.now; Date.now = () => now() + ${skewMs}`
@@ -109,7 +109,7 @@ export class Fleet {
         else resolve(port)
       })
       child.on('exit', (code, signal) => {
-        // Whoever starts without the store ends, and is started again.
+        // A process that finds no store when it starts ends, and is started again.
         if (signal !== 'SIGKILL' && code !== NO_STORE)
           this.unexpected.push(`a process ended: ${code ?? signal}`)
         this.#workers = this.#workers.filter((worker) => worker.process !== child)

@@ -1,4 +1,4 @@
-/* c8 ignore start: which failures a storm meets depends on when its processes die */
+/* c8 ignore start: which failures occur depends on when processes die */
 import type { BackendServer, DurableStore } from '../builders/durable-stores.ts'
 import { Browser, Network } from './browser.ts'
 import { type Fault, failNowAndThen } from './faults.ts'
@@ -27,7 +27,7 @@ export interface StormSettings {
   readonly processes: number
   readonly sessions: number
   readonly faults: readonly Fault[]
-  /** A process is killed this often, on average; other things go wrong less often. */
+  /** A process is killed this often, on average. Other faults are rarer. */
   readonly killIntervalMs: number
   /**
    * The option `refreshGracePeriod`. No theft is reported as long as a round trip takes a quarter of
@@ -50,16 +50,16 @@ export interface StormReport {
   readonly tried: Tried
 }
 
-/** How wrong the clocks of the two clusters are, where they are. */
+/** How far the clocks of the two clusters are off, with the fault `skew`. */
 const SKEWS_MS = [-120_000, 180_000]
 const CUT_ONE_OF = 800
 const DELAY_ONE_OF = 300
 const MAX_DELAY_MS = 1500
 
 /**
- * Clients that refresh as fast as they are answered, by two clusters of processes. All the while
- * processes fail, and so do the store and the way to it, where it has a server of its own. At the
- * end each session that a login had acknowledged has to be alive.
+ * Runs clients that refresh as fast as two clusters of processes answer. Meanwhile processes fail,
+ * and so do the store and the connections to it, where it has a server. At the end each session
+ * whose login was acknowledged has to be alive.
  */
 export async function storm(durable: DurableStore, settings: StormSettings): Promise<StormReport> {
   const { seed, killIntervalMs } = settings
@@ -72,7 +72,7 @@ export async function storm(durable: DurableStore, settings: StormSettings): Pro
     address: server && way ? server.addressAt(way.socket) : backend.address,
     graceSeconds: settings.graceSeconds,
     size: Math.ceil(settings.processes / 2),
-    // Processes of one machine, as those on a file are, have one clock.
+    // Processes that share a file run on one machine and have one clock.
     skewsMs: faults.has('skew') && server ? SKEWS_MS : [0, 0]
   })
   const seen = {

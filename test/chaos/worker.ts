@@ -1,4 +1,4 @@
-/* c8 ignore start: which of its processes live to tell what they ran is left to chance */
+/* c8 ignore start: most of these processes are killed before they write their coverage */
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { StoreUnavailableError } from '../../lib/errors/index.ts'
@@ -7,8 +7,8 @@ import { addRoutes, FAST_KEYS } from '../builders/app.ts'
 import { type DurableStore, durableStores } from '../builders/durable-stores.ts'
 import { NO_STORE } from './exit-codes.ts'
 
-// A process of the app as it runs in production, on a store that others use as well. Tells its
-// parent the port that it listens on, and whatever it did not expect.
+// A process of the app, as in production, on a store that other processes use as well. It tells its
+// parent the port that it listens on, and each unhandled rejection.
 const [name, address, graceSeconds] = process.argv.slice(2)
 
 process.on('unhandledRejection', (error) => process.send?.({ unhandled: String(error) }))

@@ -3,20 +3,20 @@ import { addNote } from './timeline.js'
 let settle = async () => {}
 let running = 0
 
-/** Whether an action is under way, after which the page catches up anyway. */
+/** Whether an action is running. The page is updated after it. */
 export function isActing() {
   return running > 0
 }
 
-/** What is to be done whenever an action is through, well or not. */
+/** Sets what is done after each action. */
 export function afterEachAction(run) {
   settle = run
 }
 
-/** Runs what a button stands for: once at a time, and never without a trace. */
+/** Runs the action of a button, once at a time. A failure is shown in the timeline. */
 export async function act(button, action) {
   if (button.getAttribute('aria-disabled') === 'true') return
-  // Not `disabled`: the focus is to stay where it is.
+  // Not `disabled`, which would take the focus away.
   button.setAttribute('aria-disabled', 'true')
   running++
   try {
@@ -35,7 +35,7 @@ export function onClick(selector, action) {
   button.addEventListener('click', () => act(button, action))
 }
 
-/** Shows in a few words what a request was answered. */
+/** Shows the answer to a request in a few words. */
 export function showAnswer(selector, { ok, status, body }) {
   const line = document.querySelector(selector)
   line.dataset.ok = String(ok)

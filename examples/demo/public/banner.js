@@ -1,6 +1,6 @@
 const banner = document.querySelector('#banner')
 
-/** Says on top of the page what became of the session. An alarm is not talked over. */
+/** Shows on top of the page what happened to the session. It does not replace an alarm. */
 export function announce(text) {
   if (banner.dataset.tone !== 'alarm') show('calm', text)
 }

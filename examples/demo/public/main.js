@@ -10,7 +10,7 @@ import { observeRequests, serverNow } from './wire.js'
 
 const TICK_MS = 250
 const REPEAT_MS = 5000
-/** What every access token says, next to an app's own claims. */
+/** The claims of the protocol. All others are the app's. */
 const PROTOCOL_CLAIMS = new Set([
   'sub',
   'rsub',
@@ -25,9 +25,9 @@ const PROTOCOL_CLAIMS = new Set([
 
 const $ = (selector) => document.querySelector(selector)
 
-/** What the page shows, so that it is drawn anew only when it changes. */
+/** What the page shows now. It is drawn again only when this changes. */
 const shown = { handle: undefined, payload: '', isExpired: undefined }
-/** Tokens have changed, and with them the times in the list of sessions. */
+/** Whether tokens have changed since the list of sessions was loaded. */
 let isListStale = true
 
 observeRequests(addRequest)
@@ -60,7 +60,7 @@ function onSdkEvent({ action, sessionExpiredOrRevoked }) {
   addEvent(action)
   if (action === 'REFRESH_SESSION' || action === 'SESSION_CREATED') isListStale = true
   if (action === 'SIGN_OUT') announce('You are signed out.')
-  // Without a session there was none to lose: that is a first visit.
+  // On a first visit there is no session that could be over.
   if (action === 'UNAUTHORISED' && sessionExpiredOrRevoked)
     announce('Your session is over: it was revoked, or not refreshed in time.')
 }
@@ -97,13 +97,13 @@ async function switchRole() {
   $('#claim-errors').hidden = true
 }
 
-/** Time passes, and other tabs sign in and out. */
+/** Runs several times a second: time passes, and other tabs sign in and out. */
 async function tick() {
   if (isActing()) draw()
   else await catchUp()
 }
 
-/** After an action: shows what came of it. */
+/** Shows the result of an action. */
 async function catchUp() {
   draw()
   if (readFrontToken() === null || !isListStale) return
@@ -112,7 +112,7 @@ async function catchUp() {
   draw()
 }
 
-/** Brings the page to what the SDK knows, whichever tab it learnt it from. */
+/** Draws what the SDK knows. Another tab may have changed it. */
 function draw() {
   const token = readFrontToken()
   const handle = token?.up.sessionHandle ?? null
@@ -135,7 +135,7 @@ function switchTo(token, handle) {
   $('#status').dataset.state = token === null ? 'out' : 'in'
   startOver()
   if (token === null) {
-    // What had the focus is gone with the session; on a first visit nothing had.
+    // The focused element has disappeared with the session. On a first visit there was none.
     if (wasSignedIn) $('#user-name').focus({ preventScroll: true })
     window.scrollTo({ top: 0 })
     return
@@ -148,7 +148,7 @@ function switchTo(token, handle) {
   $('#handle').title = handle
 }
 
-/** Nothing of the last session stays on the page. */
+/** Removes everything of the last session from the page. */
 function startOver() {
   isListStale = true
   forgetSessions()

@@ -1,4 +1,4 @@
-/** Shows what is left of a life as an arc and as seconds; nothing while it is not known. */
+/** Shows the remaining time as an arc and as seconds. Hides the ring while it is not known. */
 export function drawRing(name, life) {
   const ring = document.querySelector(`#${name}-ring`)
   ring.hidden = life === null

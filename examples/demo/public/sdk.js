@@ -1,12 +1,12 @@
 /* global supertokens */
 const TRANSFER = 'demo-transfer'
 
-/** How tokens travel: `cookie` or `header`. Outlives a reload, as the session does. */
+/** How tokens are transferred: `cookie` or `header`. Kept across reloads, like the session. */
 export function transferMethod() {
   return localStorage.getItem(TRANSFER) ?? 'cookie'
 }
 
-/** Starts the SDK, or starts it again with the other way for tokens to travel. */
+/** Starts the SDK, or starts it again with the other transfer method. */
 export function startSdk(transfer, onHandleEvent) {
   localStorage.setItem(TRANSFER, transfer)
   supertokens.init({
@@ -27,8 +27,8 @@ export const signOut = () => supertokens.signOut()
 /**
  * What the SDK knows of the session: user, expiry of the access token, claims.
  *
- * Read from where the SDK keeps it. To ask the SDK itself would make it refresh an expired token,
- * and this is looked at several times a second.
+ * Reads the SDK's own storage. Calling the SDK would make it refresh an expired token, and this
+ * function runs several times a second.
  *
  * @returns {{ uid: string, ate: number, up: Record<string, unknown> } | null}
  */

@@ -24,7 +24,7 @@ export function forgetSessions() {
   life.endsAt = 0
 }
 
-/** What is left of this session; `null` while that is not known. */
+/** The remaining time of this session; `null` while it is not known. */
 export function sessionLife(nowMs) {
   return life.endsAt === 0 ? null : { leftMs: life.endsAt - nowMs, wholeMs: life.wholeMs }
 }

@@ -8,12 +8,12 @@ import { serverNow } from './wire.js'
 const steps = document.querySelector('#steps')
 const grace = document.querySelector('#grace')
 const graceText = grace.textContent
-/** Changes with the session, so that a thief of the last one gives up. */
+/** Counts sessions, so that a countdown for an earlier session stops. */
 let generation = 0
 
 onClick('#strike', strike)
 
-/** For another session: the thief starts over. */
+/** Resets the steps for another session. */
 export function resetThief() {
   generation++
   mark('refresh', 'todo')
@@ -22,13 +22,13 @@ export function resetThief() {
   grace.textContent = graceText
 }
 
-/** Waits until the copy is old enough to give the thief away, and has it replayed. */
+/** Waits until the copied token is old enough to be recognised as stolen, and replays it. */
 async function strike() {
   let strikesAt = await readStrikeTime()
   if (strikesAt === null) {
     mark('refresh', 'doing')
     await refreshNow()
-    // The answer to this shows that the new tokens arrived: the old one is now out of date.
+    // This request shows that the new tokens have arrived. From now on the copy is an old token.
     strikesAt = await readStrikeTime()
   }
   if (strikesAt === undefined) return
@@ -54,11 +54,11 @@ async function replay() {
     `Theft alarm: the thief\u2019s refresh token was answered with ${body.status}, \u201c${body.message}\u201d. The server has ended the session, for the thief and for you.`
   )
   mark('strike', 'done')
-  // The page learns of it as any page does: with its next request.
+  // The next request tells the page, as it tells any page.
   await call('GET', '/api/sessions')
 }
 
-/** @returns When the thief can strike, `null`: the copy is still good, `undefined`: no thief. */
+/** @returns When the thief can strike; `null`: the copy is still valid; `undefined`: no thief. */
 async function readStrikeTime() {
   const { ok, body } = await call('GET', '/api/thief')
   return ok ? body.strikesAt : undefined

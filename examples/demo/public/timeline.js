@@ -4,7 +4,7 @@ const list = document.querySelector('#log')
 const EVENTS = {
   SESSION_CREATED: 'the SDK has a session',
   REFRESH_SESSION: 'the SDK has refreshed',
-  ACCESS_TOKEN_PAYLOAD_UPDATED: 'the access token says something else',
+  ACCESS_TOKEN_PAYLOAD_UPDATED: 'the access token has another payload',
   API_INVALID_CLAIM: 'a claim check failed',
   UNAUTHORISED: 'there is no session',
   SIGN_OUT: 'signed out'
@@ -26,7 +26,7 @@ export function addRequest({ method, path, status, tokens, message }) {
   })
 }
 
-/** Something that the SDK tells. */
+/** An event of the SDK. */
 export function addEvent(action) {
   add('event', [
     element('span', 'chip', 'SDK'),
@@ -35,7 +35,7 @@ export function addEvent(action) {
   ])
 }
 
-/** Something that no request shows. */
+/** A note of the page itself. */
 export function addNote(text) {
   add('note', [element('span', 'chip', '\u2022'), element('span', 'what', text)])
 }
@@ -50,14 +50,14 @@ function add(kind, children) {
   return entry
 }
 
-/** May be broken behind its underscores, and nowhere else. */
+/** Lets the browser break the name after an underscore only. */
 function eventName(action) {
   const name = element('span', 'what')
   for (const part of action.split(/(?<=_)/)) name.append(part, document.createElement('wbr'))
   return name
 }
 
-/** A session's handle is a long one, and its first letters will do. */
+/** Shortens the handle of a session to its first characters. */
 function shorten(path) {
   return path.replace(/([0-9a-f]{8})-[0-9a-f-]{27}/, '$1\u2026')
 }

@@ -1,7 +1,7 @@
-/** Milliseconds that the server's clock is ahead of this one's. */
+/** How far the server's clock is ahead of this one, milliseconds. */
 let ahead = 0
 
-/** The server's time, as of the last reply. */
+/** The server's time, by the last reply. */
 export function serverNow() {
   return Date.now() + ahead
 }
@@ -9,8 +9,7 @@ export function serverNow() {
 /**
  * Reports every request that leaves the page, the SDK's own included.
  *
- * To be called before the SDK is started: the SDK wraps `fetch` once more, so what is seen here is
- * what is really sent.
+ * Call it before the SDK starts. The SDK wraps `fetch` again, so this wrapper sees what is sent.
  *
  * @param {(exchange: Exchange) => void} report
  */
@@ -33,7 +32,7 @@ export function observeRequests(report) {
   }
 }
 
-/** What a reply does to the tokens, in words. */
+/** Describes what a reply does to the tokens. */
 function tokensIn(response, path) {
   const frontToken = response.headers.get('front-token')
   if (frontToken === null) return ''
