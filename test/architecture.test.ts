@@ -20,6 +20,7 @@ const folders: Readonly<Record<string, readonly string[]>> = {
   keys: [],
   tokens: ['keys'],
   transport: ['tokens', 'options'],
+  'device-binding': ['keys'],
   errors: ['options'],
   stores: ['errors', 'options'],
   session: ['transport', 'tokens', 'keys', 'errors', 'options'],

@@ -11,7 +11,7 @@ const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 /** What a secret of the app is used for; keys of different purposes tell nothing of each other. */
-export type SecretPurpose = 'refresh token' | 'stored key'
+export type SecretPurpose = 'refresh token' | 'stored key' | 'device binding'
 
 /** Derives one 256-bit key per secret (RFC 5869), in the order of the secrets. */
 export function deriveKeys(secrets: readonly Buffer[], purpose: SecretPurpose): Buffer[] {
