@@ -16,8 +16,8 @@ declare module 'fastify' {
     /**
      * A hook that lets requests with a session through, and sets `request.session`.
      *
-     * Does not look at preflights, TRACE and what no route matched: a not-found handler that needs a
-     * session verifies by hand.
+     * Does not look at what no route matched: a not-found handler that needs a session verifies by
+     * hand.
      *
      * @throws {@link OptionsError} An option is unknown or of the wrong type.
      */

@@ -50,7 +50,7 @@ export interface HandlerFailedMessage {
 /** What is published on the channel `fastify-supersession:session` when a session is refused. */
 export interface SessionRefusedMessage {
   readonly kind: 'refused'
-  /** The name of the session error. */
+  /** The name of the session error, or the code of another that has a reason. */
   readonly type: string
   /** Why, as a stable code. */
   readonly reason: string | undefined
@@ -86,9 +86,10 @@ export function reportHandled(outcome: Outcome, settings: ErrorSettings): void {
   if (outcome.startedNs !== 0n) exceptions.publish(handledMessage(outcome))
   warnOfStatus(outcome, settings)
   const { error, status, request } = outcome
-  const { sessionType: type } = error
-  if (type === undefined || !sessions.hasSubscribers) return
+  if (!sessions.hasSubscribers) return
   const { reason } = error.error as Partial<SessionError>
+  const type = error.sessionType ?? error.code
+  if (type === undefined || (error.sessionType === undefined && reason === undefined)) return
   sessions.publish({
     kind: 'refused',
     type,
@@ -230,6 +231,7 @@ function fieldsOf(outcome: Outcome): Record<string, unknown> {
   const { name, message } = error
   return {
     error: { name, message, code: normalized.code, cause: causeText(error) },
+    reason: (error as { reason?: unknown }).reason,
     status,
     handler
   }

@@ -63,7 +63,8 @@ function websiteOriginOf(
 /** `protocol://host[:port]` of a URL; without a protocol https, for local hosts http. */
 export function parseOrigin(value: unknown, option: string): string {
   const url = typeof value === 'string' ? toUrl(value) : null
-  if (url?.protocol === 'https:' || url?.protocol === 'http:') return url.origin
+  const isHttp = url?.protocol === 'https:' || url?.protocol === 'http:'
+  if (isHttp && !url.hostname.includes('*')) return url.origin
   throw new OptionsError(option, "an http(s) origin, such as 'https://api.example.com'", value)
 }
 

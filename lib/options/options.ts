@@ -142,6 +142,15 @@ export interface SupersessionOptions extends Pick<ErrorsOptions, SharedErrorsOpt
   /** @defaultValue `'VIA_CUSTOM_HEADER'` where `SameSite` is `none`, else `'NONE'` */
   readonly antiCsrf?: AntiCsrfMode
   /**
+   * Origins whose pages may send requests with the session's cookies, besides the API's own, the
+   * website's and the one that was asked. It concerns requests that are not GET or HEAD, the refresh
+   * route and WebSocket upgrades: others are 403. A function is given the `Origin` header and decides.
+   * @defaultValue []
+   */
+  readonly allowedOrigins?:
+    | readonly string[]
+    | ((origin: string, request: FastifyRequest) => boolean)
+  /**
    * How tokens travel. `any` takes both from a client, and gives what `st-auth-mode` asks for.
    * @defaultValue `'any'`, and for a new session the request's `st-auth-mode`
    */

@@ -1,7 +1,7 @@
 import type { KeyKind, SigningAlgorithm } from '../keys/algorithms.ts'
 import type { Claim, ClaimValidator } from '../session/types.ts'
 import type { SessionStore } from '../stores/store.ts'
-import { type ResolvedAppInfo, resolveAppInfo } from './app-info.ts'
+import { parseOrigin, type ResolvedAppInfo, resolveAppInfo } from './app-info.ts'
 import { type Check, checkNames, functionOf, integerWithin, oneOf } from './check.ts'
 import { type CookieSettings, resolveCookies } from './cookies.ts'
 import { defaults } from './defaults.ts'
@@ -27,6 +27,7 @@ export interface Settings {
   readonly cookies: CookieSettings
   /** `undefined`: by the `SameSite` of the request's cookies. */
   readonly antiCsrf: AntiCsrfMode | undefined
+  readonly allowedOrigins: NonNullable<SupersessionOptions['allowedOrigins']>
   readonly getTokenTransferMethod: SupersessionOptions['getTokenTransferMethod']
   readonly exposeAccessToken: boolean
   readonly absoluteLifetimeMs: number
@@ -56,6 +57,7 @@ const checks = {
   signingAlgorithm: oneOf('RS256', 'ES256', 'EdDSA'),
   accessTokenCacheMB: numberWithin(0, 4096),
   antiCsrf: optional(oneOf('VIA_TOKEN', 'VIA_CUSTOM_HEADER', 'NONE')),
+  allowedOrigins: origins,
   getTokenTransferMethod: optional(
     functionOf<NonNullable<SupersessionOptions['getTokenTransferMethod']>>()
   ),
@@ -138,6 +140,7 @@ export function resolveSettings(options: Given, prefix: string): Settings {
     accessTokenCacheBytes: read('accessTokenCacheMB') * 2 ** 20,
     cookies: resolveCookies(given, appInfo, prefix),
     antiCsrf: read('antiCsrf'),
+    allowedOrigins: read('allowedOrigins'),
     getTokenTransferMethod: read('getTokenTransferMethod'),
     exposeAccessToken: read('exposeAccessTokenToFrontendInCookieBasedAuth'),
     absoluteLifetimeMs,
@@ -160,6 +163,17 @@ function numberWithin(min: number, max: number): Check<number> {
     if (typeof value === 'number' && value >= min && value <= max) return value
     throw new OptionsError(option, `a number from ${min} to ${max}`, value)
   }
+}
+
+/** A list of origins as browsers write them, or a function. */
+function origins(
+  value: unknown,
+  option: string
+): NonNullable<SupersessionOptions['allowedOrigins']> {
+  if (typeof value === 'function') return value as (origin: string) => boolean
+  if (!Array.isArray(value))
+    throw new OptionsError(option, 'a list of origins, or a function', value)
+  return value.map((origin) => parseOrigin(origin, option))
 }
 
 function propertyName(value: unknown, option: string): string {

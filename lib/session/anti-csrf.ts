@@ -1,6 +1,8 @@
 import type { FastifyRequest } from 'fastify'
+import { HTTPException } from '../errors/http-exception.ts'
 import { TryRefreshTokenError, UnauthorisedError } from '../errors/session-errors.ts'
 import { isEqualSecret } from '../keys/secrets.ts'
+import { parseOrigin } from '../options/app-info.ts'
 import type { AntiCsrfMode } from '../options/options.ts'
 import type { RefreshToken } from '../tokens/refresh-token.ts'
 import { ANTI_CSRF, readHeader } from '../transport/token-headers.ts'
@@ -8,9 +10,21 @@ import type { SessionContext } from './context.ts'
 import type { AccessToken, TransferMethod, VerifySessionOptions } from './types.ts'
 
 /**
- * All anti-CSRF checks. They concern tokens from cookies alone: a browser sends only those with
- * requests that the page did not make.
+ * All checks that a request was made by the website: where it came from, and what it proves. They
+ * concern tokens from cookies alone, since a browser sends only those with requests of other pages.
  */
+
+/** A request that a session's cookies would authenticate came from a page that is not the website. */
+export class ForeignOriginError extends HTTPException<403, string> {
+  readonly reason = 'origin'
+
+  constructor(origin: string) {
+    super(403, undefined, {
+      code: 'SUPERSESSION_FOREIGN_ORIGIN',
+      cause: `the request came from ${origin}; allowedOrigins adds origins to the website's`
+    })
+  }
+}
 
 type Context = Pick<SessionContext, 'settings' | 'sameSite'>
 
@@ -33,6 +47,7 @@ export function withAntiCsrfToken({ settings }: Context, method: TransferMethod)
  * Checks a request whose access token came in a cookie.
  *
  * @returns The `anti-csrf` value that the access token has to match; `null` where it need not.
+ * @throws {@link ForeignOriginError} It came from another page than the website.
  * @throws {@link TryRefreshTokenError} The custom header is missing.
  */
 export function checkCookieRequest(
@@ -40,8 +55,10 @@ export function checkCookieRequest(
   request: FastifyRequest,
   { antiCsrfCheck }: VerifySessionOptions
 ): string | undefined | null {
-  // RFC 9110 section 9.2.1: GET and HEAD are safe.
-  if (!(antiCsrfCheck ?? (request.method !== 'GET' && request.method !== 'HEAD'))) return null
+  // RFC 9110 section 9.2.1: GET and HEAD are safe. A WebSocket is opened by a GET.
+  const isSafe = request.method === 'GET' || request.method === 'HEAD'
+  if (!isSafe || request.headers.upgrade !== undefined) refuseForeignOrigin(context, request)
+  if (!(antiCsrfCheck ?? !isSafe)) return null
   const mode = modeOf(context, request)
   if (mode === 'VIA_CUSTOM_HEADER' && !hasCustomHeader(request))
     throw new TryRefreshTokenError(undefined, { reason: 'custom-header' })
@@ -87,4 +104,49 @@ export function checkRefreshToken(presented: RefreshToken, value: string | undef
     throw new UnauthorisedError('the anti-CSRF token does not fit the refresh token', {
       reason: 'anti-csrf'
     })
+}
+
+/**
+ * Refuses what pages of other origins send in the name of a user. `SameSite` does not stop sibling
+ * subdomains, nor WebSocket upgrades and forms where it is `None`.
+ *
+ * Where neither header came, which all browsers send, the anti-CSRF check decides alone.
+ *
+ * @throws {@link ForeignOriginError} Nothing is cleared, and the store is not asked.
+ */
+export function refuseForeignOrigin(context: Context, request: FastifyRequest): void {
+  const foreign = foreignOriginOf(context, request)
+  if (foreign !== null) throw new ForeignOriginError(foreign)
+}
+
+/** Where a request came from, if that is not the website; `null` if it is, or nobody knows. */
+export function foreignOriginOf(context: Context, request: FastifyRequest): string | null {
+  const { origin } = request.headers
+  // Fetch Metadata: browsers set it, and pages cannot.
+  const site = request.headers['sec-fetch-site']
+  if (site === 'same-origin') return null
+  if (origin !== undefined) return isAllowed(context, request, origin) ? null : origin
+  return site === 'cross-site' || site === 'same-site' ? `a ${site} page` : null
+}
+
+function isAllowed(
+  { settings: { appInfo, allowedOrigins } }: Context,
+  request: FastifyRequest,
+  origin: string
+): boolean {
+  if (isOwn(request, origin) || origin === appInfo.apiDomain) return true
+  const { websiteOrigin } = appInfo
+  const website =
+    typeof websiteOrigin === 'string'
+      ? websiteOrigin
+      : parseOrigin(websiteOrigin(request), 'appInfo.origin()')
+  if (origin === website) return true
+  return typeof allowedOrigins === 'function'
+    ? allowedOrigins(origin, request) === true
+    : allowedOrigins.includes(origin)
+}
+
+/** Of the host that was asked. A proxy may have taken the TLS off. */
+function isOwn({ protocol, host }: FastifyRequest, origin: string): boolean {
+  return origin === `${protocol}://${host}` || origin === `https://${host}`
 }

@@ -4,7 +4,7 @@ import type { SessionRecord } from '../stores/store.ts'
 import { parseCookies } from '../transport/cookies.ts'
 import { readBearerToken } from '../transport/token-headers.ts'
 import { methodForNewSession, otherMethod } from '../transport/transfer-method.ts'
-import { withAntiCsrfToken } from './anti-csrf.ts'
+import { foreignOriginOf, withAntiCsrfToken } from './anti-csrf.ts'
 import { mergeClaims, newClaims } from './claims/custom-claims.ts'
 import type { SessionContext } from './context.ts'
 import { endOfSession, issueTokens, type TokenPair } from './issue-tokens.ts'
@@ -16,6 +16,7 @@ import type {
   NewSession,
   Session,
   SessionDevice,
+  Sessions,
   SessionTokens,
   TransferMethod
 } from './types.ts'
@@ -31,7 +32,7 @@ const MAX_TENANT_ID_LENGTH = 64
 export async function createSession(
   context: SessionContext,
   request: FastifyRequest,
-  input: NewSession
+  input: Parameters<Sessions['create']>[2]
 ): Promise<Session> {
   const method = methodForNewSession(context, request)
   const withAntiCsrf = withAntiCsrfToken(context, method)
@@ -40,7 +41,18 @@ export async function createSession(
   // Of two sessions in one client, the one that was not just made would win somewhere.
   if (hasAccessToken(request, other)) context.tokenReply.clear(request, other)
   context.tokenReply.issue(request, tokens, method)
+  if (input.keepOldSession !== true) await endOldSession(context, request)
   return new VerifiedSession(context, tokens.accessToken, method, request)
+}
+
+/** Ends the session whose access token came with a login, if it is good and came from the website. */
+async function endOldSession(context: SessionContext, request: FastifyRequest): Promise<void> {
+  if (foreignOriginOf(context, request) !== null) return
+  const { accessToken, moreAccessTokens } = parseCookies(request.headers.cookie)
+  for (const text of [readBearerToken(request), accessToken, ...moreAccessTokens]) {
+    const old = text && (await context.accessTokens.verify(text, context.clock.now()))
+    if (typeof old === 'object') await context.sessions.revoke(old.payload.sessionHandle)
+  }
 }
 
 /** Creates a session without a request. */

@@ -9,7 +9,12 @@ import type { RefreshToken } from '../tokens/refresh-token.ts'
 import { parseCookies, type ReceivedCookies } from '../transport/cookies.ts'
 import { ANTI_CSRF, readBearerToken, readHeader } from '../transport/token-headers.ts'
 import { acceptedMethod, otherMethod } from '../transport/transfer-method.ts'
-import { checkCookieRefresh, checkRefreshToken, withAntiCsrfToken } from './anti-csrf.ts'
+import {
+  checkCookieRefresh,
+  checkRefreshToken,
+  refuseForeignOrigin,
+  withAntiCsrfToken
+} from './anti-csrf.ts'
 import type { SessionContext } from './context.ts'
 import { endOfSession, issueAccessToken, issueTokens } from './issue-tokens.ts'
 import { type Child, type RotationStep, rotate } from './rotation.ts'
@@ -59,9 +64,11 @@ async function chooseRefreshToken(
   request: FastifyRequest
 ): Promise<ChosenRefreshToken> {
   const accepted = acceptedMethod(context, request)
+  const bearer = readBearerToken(request)
+  // Also without a cookie: the reply to a request that has no session clears the client's tokens.
+  if (bearer === undefined || accepted === 'cookie') refuseForeignOrigin(context, request)
   const cookies = parseCookies(request.headers.cookie)
   if (accepted !== 'header') clearOlderCookies(context, request, cookies)
-  const bearer = readBearerToken(request)
   const { refreshToken: cookie } = cookies
   const cameBothWays = bearer !== undefined && cookie !== undefined
   if (bearer !== undefined && accepted !== 'cookie')

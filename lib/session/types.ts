@@ -228,14 +228,25 @@ export type ClaimsValidationResult =
 /** `app.sessions`: everything that can be done to sessions. */
 export interface Sessions {
   /**
-   * Creates a session and puts its tokens on the reply.
+   * Creates a session and puts its tokens on the reply. Ends the one that the request still has.
    *
    * Does not check who the user is: that is the app's login.
    *
    * @throws TypeError A field of `input` is not what it has to be.
    * @throws {@link StoreUnavailableError} (503) The store failed; the reply is untouched.
    */
-  create(request: FastifyRequest, reply: FastifyReply, input: NewSession): Promise<Session>
+  create(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    input: NewSession & {
+      /**
+       * Whether a session that the request still has lives on. Ending it is what OWASP ASVS 7.2.4
+       * asks for.
+       * @defaultValue false
+       */
+      readonly keepOldSession?: boolean
+    }
+  ): Promise<Session>
 
   /** Creates a session without a request; the app moves the tokens. */
   issue(input: NewSession & { readonly disableAntiCsrf?: boolean }): Promise<SessionTokens>
@@ -362,8 +373,8 @@ export interface Sessions {
 /**
  * A hook for `onRequest`, `preParsing`, `preValidation` or `preHandler`.
  *
- * Sets the request's session, or passes on a {@link SessionError}. Lets OPTIONS, TRACE and unknown
- * routes through. On a POST to the path of the refresh route, which an app may have switched off to
+ * Sets the request's session, or passes on a {@link SessionError}. Skips no method; lets requests
+ * through that no route matched. On a POST to the path of the refresh route, which an app may have switched off to
  * put its own there, the session is refreshed and not verified.
  */
 export interface VerifySessionHook {

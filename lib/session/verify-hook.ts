@@ -46,8 +46,8 @@ export function verifySessionHook(
     doneAfterPayload?
   ) {
     const done = (doneAfterPayload ?? payloadOrDone) as Done
-    // A route that does not exist is 404 for everybody; a preflight carries no credentials.
-    if (request.is404 || request.method === 'OPTIONS' || request.method === 'TRACE') return done()
+    // A route that does not exist is 404 for everybody.
+    if (request.is404) return done()
     let session: Awaitable<Session | null>
     try {
       session = sessionOf(sessions, settings, request, reply, options)

@@ -58,12 +58,12 @@ export function verifyRequest(
   const cookies = accepted === 'header' ? NO_COOKIES : parseCookies(request.headers.cookie)
   if (cookies.accessToken === undefined)
     return noSession(options, bearer === undefined ? 'no-token' : 'malformed')
+  const antiCsrfToken = checkCookieRequest(context, request, options)
   const token =
     cookies.moreAccessTokens.length === 0
       ? context.accessTokens.verify(cookies.accessToken, context.clock.now())
       : firstGood(context, [cookies.accessToken, ...cookies.moreAccessTokens])
   if (token === 'malformed') return noSession(options, token)
-  const antiCsrfToken = checkCookieRequest(context, request, options)
   return checkToken(context, token, { method: 'cookie', request, antiCsrfToken, options })
 }
 

@@ -20,7 +20,9 @@ export function getAllCORSHeaders(): string[] {
 /** The token of an `Authorization: Bearer` header (RFC 6750 section 2.1), `undefined` for others. */
 export function readBearerToken(request: FastifyRequest): string | undefined {
   const { authorization } = request.headers
-  if (authorization === undefined || !authorization.startsWith(BEARER)) return undefined
+  if (authorization === undefined) return undefined
+  // RFC 9110 section 11.1: a scheme has no case.
+  if (!authorization.startsWith(BEARER) && !/^bearer /i.test(authorization)) return undefined
   return authorization.slice(BEARER.length).trim() || undefined
 }
 

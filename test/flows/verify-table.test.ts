@@ -35,16 +35,24 @@ function asksForRefresh(t: Test, reply: Response): void {
 }
 
 for (const method of METHODS) {
-  test(`by ${method}: OPTIONS and TRACE pass without a session, whatever they carry`, async (t) => {
+  test(`by ${method}: the check skips no method`, async (t) => {
     const { app, clock } = await appWith(t)
     const client = new Client(app, method)
+    app.all(
+      '/all',
+      { preHandler: app.verifySession({ checkDatabase: true }) },
+      async () => 'secret'
+    )
     await client.login()
-    clock.advance(3600)
-    for (const verb of ['OPTIONS', 'TRACE'] as const) {
-      const reply = await client.request({ method: verb, url: '/maybe' })
-      answers(t, reply, 200, { userId: null })
-      keepsTokens(t, reply)
+    for (const verb of app.supportedMethods as 'GET'[]) {
+      const nobody = await app.inject({ method: verb, url: '/all' })
+      t.equal(nobody.statusCode, 401, verb)
+      t.notMatch(nobody.body, 'secret')
+      t.equal((await client.request({ method: verb, url: '/all' })).statusCode, 200, verb)
     }
+    clock.advance(3600)
+    for (const verb of ['OPTIONS', 'TRACE'] as const)
+      asksForRefresh(t, await client.request({ method: verb, url: '/maybe' }))
   })
 
   test(`by ${method}: on the refresh path the hook of a route refreshes`, async (t) => {

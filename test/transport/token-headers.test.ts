@@ -4,10 +4,12 @@ import { readBearerToken, readHeader, setExposedHeader } from '../../lib/transpo
 
 const requestWith = (headers: Record<string, unknown>) => ({ headers }) as unknown as FastifyRequest
 
-test('a Bearer token is matched to the letter and trimmed', (t) => {
+test('a Bearer token is trimmed, and its scheme has no case', (t) => {
   const read = (authorization?: string) => readBearerToken(requestWith({ authorization }))
   t.equal(read('Bearer  abc '), 'abc')
-  for (const other of [undefined, '', 'bearer abc', 'Bearer', 'Bearer ', 'Basic abc', 'Bearerabc'])
+  t.equal(read('bearer abc'), 'abc')
+  t.equal(read('BEARER abc'), 'abc')
+  for (const other of [undefined, '', 'Bearer', 'bearerabc', 'Bearer ', 'Basic abc', 'Bearerabc'])
     t.equal(read(other), undefined, String(other))
   t.end()
 })

@@ -10,7 +10,7 @@ test('a reply carries the tokens of the session that was created last', async (t
     const { app } = await buildApp(t)
     app.post('/switch', { preHandler: app.verifySession() }, async (request, reply) => {
       const old = request.session
-      await app.sessions.create(request, reply, { userId: 'bob' })
+      await app.sessions.create(request, reply, { userId: 'bob', keepOldSession: true })
       await old.mergePayload({ plan: 'pro' })
       await old.revoke()
       return {}
