@@ -1,7 +1,7 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
-import { isLocalHost } from './options/hosts.ts'
+import { isLocalHost, isLoopback } from './options/hosts.ts'
 import type { Settings } from './options/resolve.ts'
-import { sameSiteBetween } from './transport/same-site.ts'
+import { isSameSite } from './transport/same-site.ts'
 import { getAllCORSHeaders } from './transport/token-headers.ts'
 
 /** A mistake that cannot be refused, since it may be on purpose: what is wrong, so what, what to do. */
@@ -77,8 +77,9 @@ function memoryInProduction({ store }: Settings): Diagnosis {
 function foreignDomain({ cookies, appInfo }: Settings): Diagnosis {
   const domain = cookies.domain?.replace(/^\./, '')
   const { hostname } = new URL(appInfo.apiDomain)
-  if (domain === undefined || hostname === domain || hostname.endsWith(`.${domain}`))
-    return undefined
+  if (domain === undefined || hostname === domain) return undefined
+  // Browsers take a cookie for localhost or for an address from that very host only.
+  if (!isLocalHost(domain) && hostname.endsWith(`.${domain}`)) return undefined
   return `cookieDomain ${domain} does not contain the API's host ${hostname}: browsers drop the cookies; set it to a parent of that host`
 }
 
@@ -90,7 +91,7 @@ function noOlderDomain({ cookies }: Settings): Diagnosis {
 function crossSite({ cookies, appInfo: { apiDomain, websiteOrigin } }: Settings): Diagnosis {
   if (typeof websiteOrigin !== 'string') return undefined
   if (cookies.sameSite === undefined || cookies.sameSite === 'none') return undefined
-  if (sameSiteBetween(apiDomain, websiteOrigin) === 'lax') return undefined
+  if (isSameSite(apiDomain, websiteOrigin)) return undefined
   return `cookieSameSite is ${cookies.sameSite}, and the website ${websiteOrigin} is another site than the API ${apiDomain}: browsers do not send the cookies; leave cookieSameSite out, or transfer tokens by headers`
 }
 
@@ -104,20 +105,25 @@ function secureOverHttp({ cookies, appInfo: { apiDomain, websiteOrigin } }: Sett
   return 'cookieSecure is true and apiDomain is http: browsers drop the cookies; give the https URL that browsers use, or leave cookieSecure out'
 }
 
-/** What logging in refuses to do: better said before the first user tries. */
+/** Where cookies cannot work: better said before the first user tries. */
 function droppedAcrossSites(settings: Settings): Diagnosis {
   const { cookies, getTokenTransferMethod } = settings
   const { apiDomain, websiteOrigin } = settings.appInfo
-  if (typeof websiteOrigin !== 'string' || !isPlainHttp(apiDomain) || isHttps(websiteOrigin))
-    return undefined
+  if (typeof websiteOrigin !== 'string' || !apiDomain.startsWith('http:')) return undefined
+  // Told as mixed content.
+  if (isPlainHttp(apiDomain) && isHttps(websiteOrigin)) return undefined
   // An app that chooses the method by itself may well choose headers.
   const isOwnChoice = cookies.secure || cookies.sameSite !== undefined || getTokenTransferMethod
-  if (isOwnChoice || sameSiteBetween(apiDomain, websiteOrigin) === 'lax') return undefined
-  return `the website ${websiteOrigin} is another site than the API ${apiDomain}, which is http: browsers drop such cookies, so that logging in with cookies answers 500; give an https apiDomain, or transfer tokens by headers`
+  if (isOwnChoice || isSameSite(apiDomain, websiteOrigin)) return undefined
+  const places = `the website ${websiteOrigin} is another site than the API ${apiDomain}, which is http: browsers drop such cookies`
+  if (isLocalHost(new URL(apiDomain).hostname))
+    return `${places}; open both by one host name, or give an https apiDomain, or transfer tokens by headers`
+  return `${places}, so that logging in with cookies answers 500; give an https apiDomain, or transfer tokens by headers`
 }
 
+/** Http that browsers do not trust. */
 function isPlainHttp(apiDomain: string): boolean {
-  return apiDomain.startsWith('http:') && !isLocalHost(new URL(apiDomain).hostname)
+  return apiDomain.startsWith('http:') && !isLoopback(new URL(apiDomain).hostname)
 }
 
 function isHttps(websiteOrigin: Settings['appInfo']['websiteOrigin']): boolean {

@@ -119,6 +119,41 @@ const bad: [warning: RegExp, options: SupersessionOptions][] = [
     { cookieSecure: true, appInfo: { apiDomain: 'http://api.example.com' } }
   ],
   [
+    /website http:\/\/localhost:8080 is another site than the API http:\/\/127\.0\.0\.1:3000, .* drop such/,
+    { appInfo: { apiDomain: '127.0.0.1:3000', websiteDomain: 'localhost:8080' } }
+  ],
+  [
+    /browsers drop such cookies; open both by one host name/,
+    { appInfo: { apiDomain: 'app.localhost:3000', websiteDomain: 'localhost:3000' } }
+  ],
+  [
+    /browsers drop such cookies/,
+    { appInfo: { apiDomain: 'http://localhost:3000', websiteDomain: 'https://localhost:3000' } }
+  ],
+  [
+    /browsers drop such cookies/,
+    { appInfo: { apiDomain: 'http://10.0.0.5', websiteDomain: 'http://example.com' } }
+  ],
+  [
+    /browsers block the requests/,
+    { appInfo: { apiDomain: 'http://10.0.0.5', websiteDomain: 'https://example.com' } }
+  ],
+  [
+    /cookieSecure is true and apiDomain is http:/,
+    { cookieSecure: true, appInfo: { apiDomain: 'http://10.0.0.5' } }
+  ],
+  [
+    /browsers do not send the cookies/,
+    {
+      cookieSameSite: 'lax',
+      appInfo: { apiDomain: 'https://127.0.0.1', websiteDomain: 'https://localhost' }
+    }
+  ],
+  [
+    /cookieDomain localhost does not contain the API's host app\.localhost/,
+    { cookieDomain: 'localhost', olderCookieDomain: '', appInfo: { apiDomain: 'app.localhost' } }
+  ],
+  [
     /logging in with cookies answers 500/,
     { appInfo: { apiDomain: 'http://api.example.com', websiteDomain: 'http://other.org' } }
   ]

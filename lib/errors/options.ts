@@ -163,6 +163,13 @@ const checks: Readonly<Record<Exclude<keyof ErrorSettings, 'clearTokens'>, Check
   methodNotAllowed: boolean
 }
 
+/** Names of the options of the errors plugin. */
+export const ERRORS_OPTIONS: readonly string[] = [
+  'exceptionHandlers',
+  'errorHandlers',
+  ...Object.keys(checks)
+]
+
 /**
  * Checks what a scope says and lays it over what it inherits.
  *

@@ -41,7 +41,10 @@ export function anyOf(expected: string, ...checks: readonly Check<unknown>[]): C
   }
 }
 
-/** @throws OptionsError for a value that is no plain object, or a name that is none of `known`. */
+/**
+ * @throws OptionsError for a value that is no plain object, or a name that is none of `known`. It
+ *   names the nearest one.
+ */
 export function checkNames(
   value: unknown,
   known: Iterable<string>,
@@ -54,7 +57,42 @@ export function checkNames(
   for (const name of Object.keys(value)) {
     if (!names.has(name)) {
       const option = path === '' ? name : `${path}.${name}`
-      throw new OptionsError(option, `one of ${[...names].join(', ')}; there is no such option`)
+      const nearest = nearestName(name, names)
+      const expected = nearest === undefined ? `one of ${[...names].join(', ')}` : `'${nearest}'`
+      const given = (value as Record<string, unknown>)[name]
+      throw new OptionsError(option, `${expected}: there is no such option`, given)
     }
   }
+}
+
+/** The name that was probably meant: at most every third letter is wrong, whatever their case. */
+function nearestName(name: string, known: Iterable<string>): string | undefined {
+  let nearest: string | undefined
+  let fewest = Math.floor(name.length / 3) + 1
+  for (const candidate of known) {
+    const edits = editsBetween(name.toLowerCase(), candidate.toLowerCase())
+    if (edits < fewest) {
+      nearest = candidate
+      fewest = edits
+    }
+  }
+  return nearest
+}
+
+/** How many letters have to be added, removed or replaced (Levenshtein distance). */
+function editsBetween(from: string, to: string): number {
+  let previous = Array.from({ length: to.length + 1 }, (_, index) => index)
+  for (let row = 1; row <= from.length; row++) {
+    const current = [row]
+    for (let column = 1; column <= to.length; column++) {
+      const replaced = Number(from[row - 1] !== to[column - 1])
+      current[column] = Math.min(
+        Number(previous[column]) + 1,
+        Number(current[column - 1]) + 1,
+        Number(previous[column - 1]) + replaced
+      )
+    }
+    previous = current
+  }
+  return Number(previous[to.length])
 }

@@ -1,6 +1,6 @@
 import { parsePath, type ResolvedAppInfo } from './app-info.ts'
 import { oneOf } from './check.ts'
-import { isLocalHost } from './hosts.ts'
+import { isLocalHost, isPublicSuffix } from './hosts.ts'
 import type { SupersessionOptions } from './options.ts'
 import { OptionsError } from './options-error.ts'
 
@@ -45,14 +45,29 @@ export function resolveCookies(
       sameSite
     )
   const { olderCookieDomain } = given
+  const { publicBasePath, routeBasePath } = appInfo
+  // The prefix as the browser sees it, behind a gateway's path.
+  const publicPrefix = publicBasePath.slice(0, publicBasePath.length - routeBasePath.length)
+  const defaultPath = prefix === '' ? '' : publicPrefix
   return Object.freeze({
     secure,
     sameSite,
-    domain: domain(given.cookieDomain, 'cookieDomain'),
+    domain: cookieDomain(given.cookieDomain, new URL(appInfo.apiDomain).hostname),
     olderDomain: olderCookieDomain === '' ? '' : domain(olderCookieDomain, 'olderCookieDomain'),
-    accessTokenPath: parsePath(given.accessTokenPath ?? prefix, 'accessTokenPath') || '/',
+    accessTokenPath: parsePath(given.accessTokenPath ?? defaultPath, 'accessTokenPath') || '/',
     refreshTokenPath: `${appInfo.publicBasePath}/session/refresh`
   })
+}
+
+function cookieDomain(value: unknown, apiHost: string): string | undefined {
+  const found = domain(value, 'cookieDomain')
+  const host = found?.replace(/^\./, '')
+  if (host === undefined || host === apiHost || !isPublicSuffix(host)) return found
+  throw new OptionsError(
+    'cookieDomain',
+    "a domain of your own, such as '.example.com': browsers drop cookies for a public suffix, under which strangers have theirs (publicsuffix.org)",
+    value
+  )
 }
 
 /** A host name, as cookies take it; a protocol and a port are tolerated, as in SuperTokens. */

@@ -3,18 +3,27 @@ import { getDomain } from 'tldts'
 
 /** Localhost (RFC 6761 section 6.3) and plain addresses: hosts that belong to no registry. */
 export function isLocalHost(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '')
-  return host === 'localhost' || host.endsWith('.localhost') || isIP(host) !== 0
+  return isLocalhostName(hostname) || isIP(hostname.replace(/^\[|\]$/g, '')) !== 0
+}
+
+/** Hosts that browsers trust without TLS (Secure Contexts standard, section 3.1). */
+export function isLoopback(hostname: string): boolean {
+  return isLocalhostName(hostname) || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname)
+}
+
+function isLocalhostName(hostname: string): boolean {
+  return hostname === 'localhost' || hostname.endsWith('.localhost')
 }
 
 /**
- * The site of a host: its registrable domain by the public-suffix list, private suffixes included.
- *
- * All local hosts are one site. A host that is itself a suffix, `*.local` and names without a dot
- * stand for themselves.
+ * The site of a host, as browsers see it: its registrable domain by the public-suffix list, private
+ * suffixes included. Addresses, names without a dot and suffixes stand for themselves.
  */
 export function siteOf(hostname: string): string {
-  if (isLocalHost(hostname)) return 'localhost'
-  if (hostname.endsWith('.local')) return hostname
   return getDomain(hostname, { allowPrivateDomains: true }) ?? hostname
+}
+
+/** Whether browsers refuse cookies for this domain from all hosts but one of that very name. */
+export function isPublicSuffix(domain: string): boolean {
+  return !isLocalHost(domain) && getDomain(domain, { allowPrivateDomains: true }) === null
 }

@@ -43,7 +43,7 @@ export interface AppInfo {
 export type AntiCsrfMode = 'VIA_TOKEN' | 'VIA_CUSTOM_HEADER' | 'NONE'
 
 /** What `app.register(supersession, options)` takes. Everything has a default. */
-export interface SupersessionOptions extends Pick<ErrorsOptions, SharedErrorsOption> {
+export interface SupersessionOptions extends ErrorsOptions {
   readonly appInfo?: AppInfo
 
   /**
@@ -123,7 +123,8 @@ export interface SupersessionOptions extends Pick<ErrorsOptions, SharedErrorsOpt
   readonly accessTokenCacheMB?: number
 
   /**
-   * Domain of the cookies, for sessions across subdomains.
+   * Domain of the cookies, for sessions across subdomains. No public suffix: browsers drop cookies
+   * for these.
    * @defaultValue the host of the API only
    */
   readonly cookieDomain?: string
@@ -135,7 +136,7 @@ export interface SupersessionOptions extends Pick<ErrorsOptions, SharedErrorsOpt
   readonly cookieSameSite?: 'strict' | 'lax' | 'none'
   /**
    * Path of the access token's cookie.
-   * @defaultValue the prefix of the scope that registers the plugin, or '/'
+   * @defaultValue the prefix of the scope that registers the plugin, behind `apiGatewayPath`, or '/'
    */
   readonly accessTokenPath?: string
 
@@ -185,9 +186,6 @@ export interface SupersessionOptions extends Pick<ErrorsOptions, SharedErrorsOpt
    */
   readonly clock?: () => number
 }
-
-/** Options of the errors plugin that the session plugin passes on. */
-type SharedErrorsOption = Exclude<keyof ErrorsOptions, 'clearTokens'>
 
 /** What answers one of the plugin's routes. `undefined` switches the route off. */
 export type SessionApi =

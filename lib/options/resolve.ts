@@ -1,3 +1,4 @@
+import { ERRORS_OPTIONS } from '../errors/options.ts'
 import type { KeyKind, SigningAlgorithm } from '../keys/algorithms.ts'
 import type { Claim, ClaimValidator } from '../session/types.ts'
 import type { SessionStore } from '../stores/store.ts'
@@ -85,11 +86,16 @@ const checkedTogether: readonly Name[] = [
 /** Names of the options that the session plugin reads itself. */
 export const SESSION_OPTIONS: readonly string[] = [...Object.keys(checks), ...checkedTogether]
 
-/** Parts the options of the session plugin from those that it passes on to the errors plugin. */
+/**
+ * Parts the options of the session plugin from those that it passes on to the errors plugin.
+ *
+ * @throws {@link OptionsError} A name is none of either.
+ */
 export function partOptions(options: SupersessionOptions): {
   sessionOptions: Given
   errorsOptions: Record<string, unknown>
 } {
+  checkNames(options, [...SESSION_OPTIONS, ...ERRORS_OPTIONS])
   const ours: Record<string, unknown> = {}
   const others: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(options)) {

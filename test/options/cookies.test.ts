@@ -28,7 +28,25 @@ test('paths follow the prefix and the base path', (t) => {
     accessTokenPath: '/',
     refreshTokenPath: '/auth/session/refresh'
   })
-  t.equal(resolveCookies({}, INFO, '/v1').accessTokenPath, '/v1')
+  t.equal(resolveCookies({}, resolveAppInfo({}, '/v1'), '/v1').accessTokenPath, '/v1')
   t.equal(resolveCookies({ accessTokenPath: '/api/' }, INFO, '/v1').accessTokenPath, '/api')
+  t.end()
+})
+
+test('behind a gateway the cookie paths of a scope begin with the path of the gateway', (t) => {
+  const info = resolveAppInfo({ apiGatewayPath: '/gateway', apiBasePath: '/' }, '/v1')
+  t.match(resolveCookies({}, info, '/v1'), {
+    accessTokenPath: '/gateway/v1',
+    refreshTokenPath: '/gateway/v1/session/refresh'
+  })
+  const bare = resolveAppInfo({ apiGatewayPath: '/gateway' }, '')
+  t.equal(resolveCookies({}, bare, '').accessTokenPath, '/')
+  t.end()
+})
+
+test('a cookie domain may be a public suffix only where the API is that very host', (t) => {
+  const info = resolveAppInfo({ apiDomain: 'http://intranet' }, '')
+  t.equal(resolveCookies({ cookieDomain: 'intranet' }, info, '').domain, 'intranet')
+  t.throws(() => resolveCookies({ cookieDomain: 'intranet' }, INFO, ''), /public suffix/)
   t.end()
 })
