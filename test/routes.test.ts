@@ -1,7 +1,7 @@
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import { test } from 'tap'
 import { memoryStore } from '../lib/index.ts'
-import { buildApp } from './builders/app.ts'
+import { buildApp, START_MS } from './builders/app.ts'
 import { Client } from './builders/client.ts'
 
 for (const routerOptions of [{}, { ignoreTrailingSlash: true }, { caseSensitive: false }]) {
@@ -144,8 +144,20 @@ test('the discovery document names issuer and keys', async (t) => {
   t.match(reply.json(), {
     issuer: 'https://api.example.com/auth',
     jwks_uri: 'https://api.example.com/auth/jwt/jwks.json',
-    token_endpoint: 'https://api.example.com/auth/oauth/token',
-    subject_types_supported: ['public']
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: ['ES256']
   })
   t.same(reply.json(), app.sessions.discovery())
+  for (const url of Object.values(reply.json<Record<string, unknown>>()))
+    if (typeof url === 'string' && url.startsWith('https://api.example.com/auth/'))
+      t.equal((await app.inject(new URL(url).pathname)).statusCode, 200, url)
+})
+
+test('the discovery document names the algorithm of older keys as long as they verify', async (t) => {
+  const store = memoryStore()
+  const { app: former } = await buildApp(t, { appInfo, store, signingAlgorithm: 'EdDSA' })
+  t.same(former.sessions.discovery()['id_token_signing_alg_values_supported'], ['EdDSA'])
+  const later = { clock: () => START_MS + 1000, signingAlgorithm: 'ES256' } as const
+  const { app } = await buildApp(t, { appInfo, store, ...later })
+  t.same(app.sessions.discovery()['id_token_signing_alg_values_supported'], ['ES256', 'EdDSA'])
 })

@@ -17,7 +17,7 @@ export interface ResolvedAppInfo {
   readonly refreshPath: string
   /** `iss` of access tokens. */
   readonly issuer: string
-  readonly websiteOrigin: string | ((request: FastifyRequest) => string)
+  readonly websiteOrigin: Exclude<AppInfo['origin'], undefined>
 }
 
 const NAMES: readonly (keyof AppInfo)[] = [
@@ -26,7 +26,8 @@ const NAMES: readonly (keyof AppInfo)[] = [
   'websiteDomain',
   'origin',
   'apiBasePath',
-  'apiGatewayPath'
+  'apiGatewayPath',
+  'websiteBasePath'
 ]
 
 /** @throws {@link OptionsError} */
@@ -54,10 +55,25 @@ function websiteOriginOf(
   { origin, websiteDomain }: Readonly<Record<keyof AppInfo, unknown>>,
   apiDomain: string
 ): ResolvedAppInfo['websiteOrigin'] {
-  if (typeof origin === 'function') return origin as (request: FastifyRequest) => string
+  if (typeof origin === 'function') return origin as () => string
   return origin === undefined
     ? parseOrigin(websiteDomain ?? apiDomain, 'appInfo.websiteDomain')
     : parseOrigin(origin, 'appInfo.origin')
+}
+
+/**
+ * The origin of the website of a request.
+ *
+ * @throws {@link OptionsError} The app's function answered something else.
+ */
+export function websiteOriginFor(
+  { websiteOrigin }: ResolvedAppInfo,
+  request: FastifyRequest
+): string {
+  if (typeof websiteOrigin === 'string') return websiteOrigin
+  // SuperTokens hands in `{ request }`: a function in either form finds what it reads.
+  const argument = Object.create(request, { request: { value: request } })
+  return parseOrigin(websiteOrigin(argument), 'appInfo.origin()')
 }
 
 /** `protocol://host[:port]` of a URL; without a protocol https, for local hosts http. */

@@ -9,10 +9,10 @@ export type Duration = number | string
 
 /** Where the app lives, as the browser sees it. */
 export interface AppInfo {
-  /**
-   * Any name; kept for the sake of configurations that have it.
-   */
+  /** Any name; kept for the sake of configurations that have it. */
   readonly appName?: string
+  /** Path of the website's login page. Kept like `appName`: only front ends need it. */
+  readonly websiteBasePath?: string
   /**
    * Origin of the API. Decides the issuer of access tokens, whether cookies are `Secure`, and, with
    * the website's, their `SameSite`. Without a protocol: https, for localhost and addresses http.
@@ -24,8 +24,13 @@ export interface AppInfo {
    * @defaultValue `apiDomain`
    */
   readonly websiteDomain?: string
-  /** Origin of the website of a request, where one API serves several. Wins over `websiteDomain`. */
-  readonly origin?: string | ((request: FastifyRequest) => string)
+  /**
+   * Origin of the website of a request, where one API serves several. Wins over `websiteDomain`. A
+   * function is given the request, which is also its own member `request`, as in SuperTokens.
+   */
+  readonly origin?:
+    | string
+    | ((request: FastifyRequest & { readonly request: FastifyRequest }) => string)
   /**
    * Path of the session routes, below the prefix of the scope that registers the plugin. The
    * front-end SDK is given the whole path, prefix included.
@@ -157,6 +162,8 @@ export interface SupersessionOptions extends ErrorsOptions {
    */
   readonly getTokenTransferMethod?: (context: {
     readonly request: FastifyRequest
+    /** The same, by the name that SuperTokens gives it. */
+    readonly req: FastifyRequest
     readonly forCreateNewSession: boolean
   }) => TransferMethod | 'any'
   /**

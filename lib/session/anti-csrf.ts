@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { HTTPException } from '../errors/http-exception.ts'
 import { TryRefreshTokenError, UnauthorisedError } from '../errors/session-errors.ts'
 import { isEqualSecret } from '../keys/secrets.ts'
-import { parseOrigin } from '../options/app-info.ts'
+import { websiteOriginFor } from '../options/app-info.ts'
 import type { AntiCsrfMode } from '../options/options.ts'
 import type { RefreshToken } from '../tokens/refresh-token.ts'
 import { ANTI_CSRF, readHeader } from '../transport/token-headers.ts'
@@ -135,12 +135,7 @@ function isAllowed(
   origin: string
 ): boolean {
   if (isOwn(request, origin) || origin === appInfo.apiDomain) return true
-  const { websiteOrigin } = appInfo
-  const website =
-    typeof websiteOrigin === 'string'
-      ? websiteOrigin
-      : parseOrigin(websiteOrigin(request), 'appInfo.origin()')
-  if (origin === website) return true
+  if (origin === websiteOriginFor(appInfo, request)) return true
   return typeof allowedOrigins === 'function'
     ? allowedOrigins(origin, request) === true
     : allowedOrigins.includes(origin)

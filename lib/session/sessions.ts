@@ -93,7 +93,17 @@ function ownSessions(context: SessionContext): Sessions {
       await keyRing.signingKey('dynamic', nowMs)
       return keyRing.jwks(nowMs)
     },
-    discovery: () => discoveryDocument(issuer)
+    discovery: () => {
+      const { keys } = keyRing.jwks(clock.now())
+      // Keys of an algorithm that was configured before verify for a while.
+      const algorithms = new Set([settings.signingAlgorithm, ...keys.map(({ alg }) => alg)])
+      return {
+        issuer,
+        jwks_uri: `${issuer}/jwt/jwks.json`,
+        subject_types_supported: ['public'],
+        id_token_signing_alg_values_supported: [...algorithms]
+      }
+    }
   }
 }
 
@@ -108,26 +118,4 @@ async function devicesOf(
   return found
     .filter((information) => information !== null)
     .sort((a, b) => b.lastRefreshedAt - a.lastRefreshedAt)
-}
-
-/**
- * The discovery document (OpenID Connect Discovery 1.0 section 3).
- *
- * Names the endpoints that SuperTokens' document names, since clients may check that they are there;
- * only issuer and keys are served by this plugin.
- */
-function discoveryDocument(issuer: string): ReturnType<Sessions['discovery']> {
-  return {
-    issuer,
-    jwks_uri: `${issuer}/jwt/jwks.json`,
-    authorization_endpoint: `${issuer}/oauth/auth`,
-    token_endpoint: `${issuer}/oauth/token`,
-    userinfo_endpoint: `${issuer}/oauth/userinfo`,
-    revocation_endpoint: `${issuer}/oauth/revoke`,
-    token_introspection_endpoint: `${issuer}/oauth/introspect`,
-    end_session_endpoint: `${issuer}/oauth/end_session`,
-    subject_types_supported: ['public'],
-    id_token_signing_alg_values_supported: ['RS256'],
-    response_types_supported: ['code', 'id_token', 'id_token token']
-  }
 }

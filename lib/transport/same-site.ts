@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { parseOrigin, type ResolvedAppInfo } from '../options/app-info.ts'
+import { type ResolvedAppInfo, websiteOriginFor } from '../options/app-info.ts'
 import type { CookieSettings } from '../options/cookies.ts'
 import { isLocalHost, siteOf } from '../options/hosts.ts'
 import type { SameSite } from './cookies.ts'
@@ -21,8 +21,7 @@ export function sameSiteRule(appInfo: ResolvedAppInfo, cookies: CookieSettings):
     const fixed = sameSiteBetween(apiDomain, websiteOrigin, secure)
     return () => fixed
   }
-  return (request) =>
-    sameSiteBetween(apiDomain, parseOrigin(websiteOrigin(request), 'appInfo.origin()'), secure)
+  return (request) => sameSiteBetween(apiDomain, websiteOriginFor(appInfo, request), secure)
 }
 
 function sameSiteBetween(apiDomain: string, websiteOrigin: string, secure: boolean): SameSite {

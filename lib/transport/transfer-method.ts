@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { oneOf } from '../options/check.ts'
 import { isLocalHost } from '../options/hosts.ts'
 import type { Settings } from '../options/resolve.ts'
 import type { TransferMethod } from '../session/types.ts'
@@ -10,12 +11,26 @@ interface Transport {
   readonly sameSite: SameSiteRule
 }
 
+const checkAnswer = oneOf('cookie', 'header', 'any')
+
+/** @throws {@link OptionsError} The app's function answered something else. */
+function askApp(
+  getTokenTransferMethod: NonNullable<Settings['getTokenTransferMethod']>,
+  request: FastifyRequest,
+  forCreateNewSession: boolean
+): TransferMethod | 'any' {
+  const answer = getTokenTransferMethod({ request, req: request, forCreateNewSession })
+  return checkAnswer(answer, 'getTokenTransferMethod()')
+}
+
 /** What the app takes from this request. */
 export function acceptedMethod(
   { settings }: Transport,
   request: FastifyRequest
 ): TransferMethod | 'any' {
-  return settings.getTokenTransferMethod?.({ request, forCreateNewSession: false }) ?? 'any'
+  return settings.getTokenTransferMethod === undefined
+    ? 'any'
+    : askApp(settings.getTokenTransferMethod, request, false)
 }
 
 /**
@@ -25,7 +40,8 @@ export function acceptedMethod(
  */
 export function methodForNewSession(transport: Transport, request: FastifyRequest): TransferMethod {
   const { getTokenTransferMethod } = transport.settings
-  const method = getTokenTransferMethod?.({ request, forCreateNewSession: true }) ?? 'any'
+  const method =
+    getTokenTransferMethod === undefined ? 'any' : askApp(getTokenTransferMethod, request, true)
   const wanted = readHeader(request, 'st-auth-mode')?.toLowerCase()
   // A client that says nothing of cookies, such as curl, is given headers.
   const chosen = method !== 'any' ? method : wanted === 'cookie' ? 'cookie' : 'header'

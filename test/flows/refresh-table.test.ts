@@ -239,7 +239,7 @@ test('JWKS: the public keys, for as long as they may be cached, for every origin
   t.equal(due.headers['cache-control'], 'max-age=1, must-revalidate')
 })
 
-test('discovery: issuer, keys and what OpenID clients look for, for every origin', async (t) => {
+test('discovery: issuer, keys and algorithm, and no endpoint that does not exist, for every origin', async (t) => {
   const { app } = await buildApp(t, {
     appInfo: { apiDomain: 'https://api.example.com', apiBasePath: '/api' }
   })
@@ -248,15 +248,8 @@ test('discovery: issuer, keys and what OpenID clients look for, for every origin
   answers(t, reply, 200, {
     issuer,
     jwks_uri: `${issuer}/jwt/jwks.json`,
-    authorization_endpoint: `${issuer}/oauth/auth`,
-    token_endpoint: `${issuer}/oauth/token`,
-    userinfo_endpoint: `${issuer}/oauth/userinfo`,
-    revocation_endpoint: `${issuer}/oauth/revoke`,
-    token_introspection_endpoint: `${issuer}/oauth/introspect`,
-    end_session_endpoint: `${issuer}/oauth/end_session`,
     subject_types_supported: ['public'],
-    id_token_signing_alg_values_supported: ['RS256'],
-    response_types_supported: ['code', 'id_token', 'id_token token']
+    id_token_signing_alg_values_supported: ['ES256']
   })
   t.equal(reply.headers['access-control-allow-origin'], '*')
 })

@@ -154,6 +154,32 @@ test('the app decides the transfer method over what the client asks for', async 
   t.same(calls, [true])
 })
 
+test('the function that decides the transfer method is given the request by both its names', async (t) => {
+  const { app } = await buildApp(t, {
+    getTokenTransferMethod: ({ request, req }) => {
+      t.equal(req, request)
+      return req.headers['x-app'] === undefined ? 'cookie' : 'header'
+    }
+  })
+  t.ok(wasSet(await new Client(app, 'header').login(), 'cookie'))
+})
+
+for (const answer of [undefined, 'cookies', Promise.resolve('header')]) {
+  test(`a transfer method that is ${answer} is refused by name, for a login and a check`, async (t) => {
+    const lines: string[] = []
+    const stream = { write: (line: string) => void lines.push(line) }
+    const options = { getTokenTransferMethod: () => answer as 'any' }
+    const { app } = await buildApp(t, options, { logger: { level: 'error', stream } })
+    const payload = { userId: 'ada' }
+    for (const reply of [
+      await app.inject({ method: 'POST', url: '/login', payload }),
+      await app.inject('/me')
+    ])
+      t.equal(reply.statusCode, 500)
+    t.match(lines, [/getTokenTransferMethod\(\)/, /getTokenTransferMethod\(\)/])
+  })
+}
+
 for (const [method, other] of [
   ['cookie', 'header'],
   ['header', 'cookie']

@@ -41,7 +41,8 @@ test('gateway path, prefix and base path make the path that the browser sees', (
 test('origin wins over websiteDomain, and may be a function', (t) => {
   const origin = () => 'https://a.org'
   t.equal(
-    resolveAppInfo({ appName: 'x', origin, websiteDomain: 'b.org' }, '').websiteOrigin,
+    resolveAppInfo({ appName: 'x', websiteBasePath: '/auth', origin, websiteDomain: 'b.org' }, '')
+      .websiteOrigin,
     origin
   )
   t.equal(

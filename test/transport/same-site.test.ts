@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { test } from 'tap'
-import { resolveAppInfo } from '../../lib/options/app-info.ts'
+import { resolveAppInfo, websiteOriginFor } from '../../lib/options/app-info.ts'
 import { resolveCookies } from '../../lib/options/cookies.ts'
 import { isSameSite, sameSiteRule } from '../../lib/transport/same-site.ts'
 
@@ -33,6 +33,24 @@ test('cookies are SameSite=None across sites', (t) => {
   t.equal(sameSiteOf('https://api.example.com', 'https://other.org'), 'none')
   t.equal(sameSiteOf('https://127.0.0.1:3000', 'https://localhost:8080'), 'none')
   t.equal(sameSiteOf('http://10.0.0.5', 'http://example.com'), 'none')
+  t.end()
+})
+
+test('the website of a request is read from the request, or from its member of that name', (t) => {
+  const request = { headers: { 'x-website': 'https://other.org' } } as unknown as FastifyRequest
+  const website = ({ headers }: FastifyRequest) => String(headers['x-website'])
+  for (const origin of [
+    website,
+    ({ request }: { readonly request: FastifyRequest }) => website(request)
+  ]) {
+    const appInfo = resolveAppInfo({ apiDomain: 'https://api.example.com', origin }, '')
+    t.equal(sameSiteRule(appInfo, resolveCookies({}, appInfo, ''))(request), 'none')
+    t.throws(
+      () =>
+        websiteOriginFor(appInfo, { headers: { 'x-website': '' } } as unknown as FastifyRequest),
+      /appInfo\.origin\(\)/
+    )
+  }
   t.end()
 })
 
