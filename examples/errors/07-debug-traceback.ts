@@ -5,7 +5,7 @@ import errors, { on } from '../../lib/errors/index.ts'
 export async function build(): Promise<FastifyInstance> {
   const app = Fastify()
   await app.register(errors, {
-    debug: process.env['NODE_ENV'] !== 'production',
+    debug: process.env['NODE_ENV'] === 'development',
     exceptionHandlers: [on(500, () => 'not while debugging')]
   })
   app.get('/', async () => {

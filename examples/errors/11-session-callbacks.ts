@@ -13,7 +13,7 @@ export async function build(): Promise<FastifyInstance> {
         const missing = claimErrors.map(({ id }) => id)
         await reply.code(403).send({ message: 'invalid claim', missing })
       },
-      onTokenTheftDetected: async (sessionHandle, userId, _recipeUserId, _request, reply) => {
+      onTokenTheftDetected: async (sessionHandle, userId, _request, reply) => {
         await reply.code(401).send({ message: `${sessionHandle} of ${userId} was stolen` })
       }
     }

@@ -58,7 +58,7 @@ export function sessionErrorHandler(error: SessionError, request: FastifyRequest
 
 /** 500 that says nothing about what happened. */
 export function serverErrorHandler(error: Error, request: FastifyRequest): ErrorReply {
-  return serverReply(error, request, settingsFor(request))
+  return renderReply({ status: 500, error }, request, settingsFor(request))
 }
 
 /** The default reply to a failure; the debug page needs time to read source files. */
@@ -81,7 +81,7 @@ export function defaultReply(
       return socketReply(error as WebSocketException, request, settings)
     case 'server':
       if (settings.debug !== false) return debugReply(error, request)
-      return serverReply(error, request, settings)
+      return renderReply({ status: normalized.status, error }, request, settings)
   }
 }
 
@@ -120,10 +120,6 @@ function sessionReply(error: SessionError, settings: ErrorSettings): ErrorReply 
   const constant = constantBodies.get(error.type)
   if (constant !== undefined) return new ErrorReply(status, constant, { type: jsonType })
   return new ErrorReply(status, sessionBody(error))
-}
-
-function serverReply(error: Error, request: FastifyRequest, settings: ErrorSettings): ErrorReply {
-  return renderReply({ status: 500, error }, request, settings)
 }
 
 interface Renderable {

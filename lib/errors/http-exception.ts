@@ -36,10 +36,11 @@ export class HTTPException<S extends number = number, D = unknown> extends Error
   /**
    * @param statusCode - An integer from 200 to 599.
    * @param detail - What the client gets to know. Left out, it is the reason phrase; `null` stays `null`.
-   * @throws RangeError for any other status.
+   * @throws RangeError for any other status. TypeError for a name that `init` does not have.
    */
   constructor(statusCode: S, detail?: D, init?: ExceptionInit) {
     const status = checkedStatus(statusCode)
+    if (init !== undefined) checkInit(init)
     const shown = detail === undefined ? reasonPhrase(status) : detail
     const message = typeof shown === 'string' ? shown : reasonPhrase(status)
     const limit = (init?.stack ?? capturesStack(status)) ? undefined : suspendStacks()
@@ -101,6 +102,17 @@ Object.defineProperty(HTTPException, Symbol.hasInstance, {
 function checkedStatus(status: number): number {
   if (Number.isInteger(status) && status >= 200 && status <= 599) return status
   throw new RangeError('The status of an HTTPException must be an integer from 200 to 599')
+}
+
+const initNames: ReadonlySet<string> = new Set(['headers', 'cause', 'code', 'stack'])
+
+/** Headers that stand in the place of `init` would be lost without a word. */
+function checkInit(init: ExceptionInit): void {
+  for (const name in init)
+    if (!initNames.has(name))
+      throw new TypeError(
+        `HTTPException does not take '${name}': its third argument is { headers, cause, code, stack }, and headers go into headers`
+      )
 }
 
 function capturesStack(status: number): boolean {

@@ -6,7 +6,7 @@ import { sessionHeaders, sessionStatus } from './session-error-handlers.ts'
 import { recognizeSessionError } from './session-errors.ts'
 import { ThrownValueError } from './thrown-value.ts'
 import type { NormalizedError } from './types.ts'
-import { recognizeRequestError } from './validation/request-errors.ts'
+import { hasValidatorStatus, recognizeRequestError } from './validation/request-errors.ts'
 import { recognizeResponseError } from './validation/response-errors.ts'
 import {
   RequestValidationError,
@@ -16,9 +16,10 @@ import {
 import { WebSocketException } from './websocket/websocket-exception.ts'
 
 /**
- * Understands anything that can be thrown. Does not throw, whatever it is given.
+ * Makes one shape of anything that can be thrown. Does not throw, whatever it is given.
  *
- * @param reply - Left out after a WebSocket's upgrade, when there is none any more.
+ * @param reply - What `reply.code()` said before the throw counts. Left out where the status on it is
+ * not the app's: a handler threw, or the reply is that of an upgraded WebSocket.
  */
 export function normalizeError(
   thrown: unknown,
@@ -28,10 +29,24 @@ export function normalizeError(
 ): NormalizedError {
   try {
     if (isError(thrown)) return normalizeOurs(thrown, request, reply, settings)
+    const plain = normalizePlain(thrown, settings)
+    if (plain !== undefined) return plain
   } catch {
     // A hostile object: a getter or a proxy's trap threw. It is treated like any odd value.
   }
   return normalized(new ThrownValueError(thrown), 'server', 500)
+}
+
+/** A plain object with a status, which Fastify honours as well: `throw { statusCode: 429, message }`. */
+function normalizePlain(thrown: unknown, settings: ErrorSettings): NormalizedError | undefined {
+  const { statusCode: status, message } = Object(thrown) as {
+    statusCode?: unknown
+    message?: unknown
+  }
+  if (!isErrorStatus(status) || settings.trustStatusCode !== 'fastify') return undefined
+  const kind = status >= 500 ? 'server' : 'http'
+  const detail = kind === 'http' && typeof message === 'string' ? message : undefined
+  return normalized(new ThrownValueError(thrown), kind, status, { detail })
 }
 
 /** Errors of other realms (test runners, vm) are errors too. */
@@ -77,11 +92,12 @@ function normalizeForeign(
     recognizeInvalidRequest(error, request, settings) ??
     recognizeResponseError(error, request, settings)
   if (ours !== undefined) return normalizeOurs(ours, request, reply, settings)
-  // What is left of these is a validator that threw, which Fastify gives a trusted-looking 500.
-  if (error.validationContext !== undefined) return normalized(error, 'server', 500)
-  const answer = foreignAnswer(error, reply, settings.trustStatusCode)
+  // A validator that threw, which Fastify gives a status of its own.
+  if (error.validationContext !== undefined && !hasValidatorStatus(error))
+    return normalized(error, 'server', 500)
+  const answer = foreignAnswer(error, reply, settings)
   if (answer === undefined) return normalized(error, 'server', 500)
-  return normalized(error, 'http', answer.status, answer)
+  return normalized(error, answer.status >= 500 ? 'server' : 'http', answer.status, answer)
 }
 
 /** The request of a WebSocket is one by the mark of @fastify/websocket. */
@@ -156,20 +172,26 @@ const echoesURL: ReadonlySet<unknown> = new Set([
  * Reads the status an error asks for by `statusCode`, or that was set on the reply before the throw.
  *
  * A bare `status` is not believed: HTTP clients put the status of the server they called there, and
- * an upstream's 401 passed on would log a front end out.
+ * an upstream's 401 passed on would log a front end out. For the same reason headers are taken from
+ * errors of libraries for HTTP errors only.
  */
 export function foreignAnswer(
   error: ForeignError,
   reply: FastifyReply | undefined,
-  trust: ErrorSettings['trustStatusCode']
+  settings: ErrorSettings
 ): ForeignAnswer | undefined {
   const status =
-    isErrorStatus(error.statusCode) && isTrusted(error, trust)
+    isErrorStatus(error.statusCode) && isTrusted(error, settings.trustStatusCode)
       ? error.statusCode
       : explicitStatus(error, reply)
   if (status === undefined) return undefined
-  const headers = Object(error.headers) === error.headers ? (error.headers as HeaderBag) : undefined
-  return { status, detail: shownDetail(error, status), headers }
+  const { headers } = error
+  const isOwn = isHTTPError(error) && Object(headers) === headers
+  return {
+    status,
+    detail: shownDetail(error, status, settings),
+    headers: isOwn ? (headers as HeaderBag) : undefined
+  }
 }
 
 function isErrorStatus(status: unknown): status is number {
@@ -195,8 +217,10 @@ function explicitStatus(error: ForeignError, reply: FastifyReply | undefined): n
   return status >= 400 && status !== 500 && status !== error.status ? status : undefined
 }
 
-function shownDetail(error: ForeignError, status: number): unknown {
-  if (status >= 500 || echoesURL.has(error.code)) return undefined
-  if (isHTTPError(error) && error.expose === false) return undefined
-  return error.message
+/** Texts of errors that were made for clients; Fastify shows those of all. */
+function shownDetail(error: ForeignError, status: number, { compat }: ErrorSettings): unknown {
+  if (status >= 500 || echoesURL.has(error.code) || error.expose === false) return undefined
+  const isMadeForClients =
+    error.expose === true || fastifyErrorMark in error || compat === 'fastify'
+  return isMadeForClients ? error.message : undefined
 }

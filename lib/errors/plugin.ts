@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest, RouteOptions } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { handleError } from './error-handler.ts'
-import { notFoundHandler } from './not-found.ts'
+import { installNotFound } from './not-found.ts'
 import { type ErrorSettings, type ErrorsOptions, resolveSettings } from './options.ts'
 import { ExceptionRegistryError, HandlerMaps } from './registry.ts'
 import { RouteIndex } from './route-index.ts'
@@ -59,14 +59,14 @@ export function installErrors(
   }
   // The app keeps Fastify's sentences where it keeps Fastify's bodies.
   if (settings.compat !== 'fastify') instance.setSchemaErrorFormatter(formatSchemaErrors)
-  if (inherited === undefined && settings.notFound) installNotFound(instance)
+  if (inherited === undefined && settings.notFound) installNotFound(instance, layer)
 }
 
 function refuseDebugInProduction({ debug }: ErrorSettings, instance: FastifyInstance): void {
   if (debug === false) return
-  if (debug !== 'force' && process.env['NODE_ENV'] === 'production') {
+  const { NODE_ENV } = process.env
+  if (debug !== 'force' && NODE_ENV !== 'development' && NODE_ENV !== 'test')
     throw new ExceptionRegistryError('SUPERSESSION_DEBUG_IN_PRODUCTION')
-  }
   instance.log.warn('unhandled errors are answered by tracebacks, which show source code')
 }
 
@@ -74,7 +74,7 @@ function refuseDebugInProduction({ debug }: ErrorSettings, instance: FastifyInst
 function installLayer(instance: FastifyInstance, settings: ErrorSettings): ErrorLayer {
   const hasIndex = settings.notFound && settings.methodNotAllowed
   const routes = hasIndex ? new RouteIndex(instance) : undefined
-  const layer: ErrorLayer = { frozen: false, routes }
+  const layer: ErrorLayer = { frozen: false, routes, notFound: undefined }
   instance.setErrorHandler(handleError)
   instance.decorate('setExceptionHandler', handlerSetter(layer, 'handlers') as never)
   instance.decorate(
@@ -98,14 +98,6 @@ function installLayer(instance: FastifyInstance, settings: ErrorSettings): Error
     prepareRoute(this, route)
   })
   return layer
-}
-
-function installNotFound(instance: FastifyInstance): void {
-  try {
-    instance.setNotFoundHandler(notFoundHandler)
-  } catch {
-    instance.log.info('the app has a not-found handler of its own, which stays in charge')
-  }
 }
 
 /** The decorators that set handlers, for HTTP or for WebSockets. */

@@ -20,7 +20,7 @@ const messages = {
   SUPERSESSION_ERRORS_ALREADY_REGISTERED:
     'The errors plugin is registered in this scope already; pass its options there, or register it in a child',
   SUPERSESSION_DEBUG_IN_PRODUCTION:
-    "The debug page shows source code; with NODE_ENV=production it needs debug: 'force'"
+    "The debug page shows source code: debug: true needs NODE_ENV=development or test; 'force' does without"
 } as const
 
 /** A mistake in setting up handlers, found at start. */
@@ -114,7 +114,15 @@ export class HandlerMaps {
 
   #slot(key: ExceptionKey): { map: Map<unknown, Entry>; id: unknown } {
     if (isValidationAlias(key)) return { map: this.classes, id: RequestValidationError.prototype }
-    if (isErrorClass(key)) return { map: this.classes, id: key.prototype }
+    if (isClass(key)) {
+      if (!isErrorClass(key))
+        throw new OptionsError(
+          'key',
+          'a class that extends Error: nothing else is thrown on purpose',
+          key
+        )
+      return { map: this.classes, id: key.prototype }
+    }
     if (typeof key === 'string' && key !== '') {
       return { map: sessionNames.has(key) ? this.sessions : this.codes, id: key }
     }
@@ -136,12 +144,15 @@ export function entriesOf(table: HandlerTable): Iterable<HandlerEntry> {
     throw new OptionsError('exceptionHandlers', 'a list of on(key, handler), or a record', table)
   }
   if (Symbol.iterator in table) return table
-  for (const name of Object.keys(table)) {
-    if (!sessionNames.has(name)) {
-      throw new OptionsError(`exceptionHandlers.${name}`, 'left out: it names no session error')
-    }
-  }
-  return Object.entries(table) as HandlerEntry[]
+  return Object.entries(table).map(([name, handler]) => {
+    const status = Number(name)
+    if (!sessionNames.has(name) && !Number.isInteger(status))
+      throw new OptionsError(
+        `exceptionHandlers.${name}`,
+        'a status or the name of a session error; classes and codes go into a list of on(key, handler)'
+      )
+    return [Number.isInteger(status) ? status : name, handler as ExceptionHandler]
+  })
 }
 
 /** The error Fastify throws is a plain one with this code, and no instance of the class. */
@@ -149,8 +160,17 @@ function isValidationAlias(key: ExceptionKey): boolean {
   return key === 'FST_ERR_VALIDATION' || key === errorCodes.FST_ERR_VALIDATION
 }
 
-function isErrorClass(key: unknown): key is ErrorClass {
+function isClass(key: unknown): key is ErrorClass {
   return typeof key === 'function' && typeof key.prototype === 'object' && key.prototype !== null
+}
+
+/** Errors, and classes that decide by `Symbol.hasInstance` what belongs to them. */
+function isErrorClass(key: ErrorClass): boolean {
+  return (
+    key.prototype === Error.prototype ||
+    key.prototype instanceof Error ||
+    Object.hasOwn(key, Symbol.hasInstance)
+  )
 }
 
 function overlay<I>(
@@ -207,7 +227,9 @@ export class ExceptionTable {
     return (
       (sessionType !== undefined ? unused(sessions.get(sessionType), used) : undefined) ??
       (code !== undefined ? unused(codes.get(code), used) : undefined) ??
-      (kind === 'http' ? unused(statuses.get(status), used) : undefined) ??
+      (kind === 'http' || (kind === 'server' && status !== 500)
+        ? unused(statuses.get(status), used)
+        : undefined) ??
       this.#findClass(normalized, used) ??
       (kind === 'http' ? unused(this.#http, used) : undefined) ??
       (kind === 'server' ? this.#findCatchAll(used) : undefined)

@@ -73,10 +73,11 @@ export type OnUnserializable = () => void
  *
  * What JSON has no form for becomes the nearest thing it has: BigInt a string, Map an object, Set an
  * array, an Error its message, bytes base64, a cycle `"[Circular]"`, and what throws while it is
- * read `"[Unserializable]"`.
+ * read `"[Unserializable]"`. Depth and size are bounded: `"[Too deep]"`, `"[Too large]"`.
  */
 export function stringifyJson(value: unknown, onUnserializable: OnUnserializable = ignore): string {
-  return JSON.stringify(jsonable(value, [], onUnserializable)) ?? 'null'
+  const walk: Walk = { ancestors: new Set(), onUnserializable, nodes: 0 }
+  return JSON.stringify(jsonable(value, walk)) ?? 'null'
 }
 
 /** JSON of a value that is most likely plain: at full speed, and with all care if that fails. */
@@ -90,29 +91,39 @@ export function stringifyPlain(value: unknown): string {
 
 function ignore(): void {}
 
-function jsonable(
-  value: unknown,
-  ancestors: object[],
-  onUnserializable: OnUnserializable
-): unknown {
+/** Deeper than any answer that is meant, and far from what JSON.stringify can take. */
+const maxDepth = 100
+/** So many values in all: what is read back from a body of a client is bounded by its size. */
+const maxNodes = 200_000
+
+interface Walk {
+  /** What the value stands in. */
+  readonly ancestors: Set<object>
+  readonly onUnserializable: OnUnserializable
+  nodes: number
+}
+
+function jsonable(value: unknown, walk: Walk): unknown {
   if (typeof value === 'bigint') return value.toString()
   if (typeof value === 'function' || typeof value === 'symbol') return null
   if (typeof value !== 'object' || value === null) return value
-  if (ancestors.includes(value)) return '[Circular]'
+  const { ancestors } = walk
+  if (ancestors.has(value)) return '[Circular]'
+  if (ancestors.size >= maxDepth) return '[Too deep]'
+  if (++walk.nodes > maxNodes) return '[Too large]'
+  ancestors.add(value)
   try {
-    return jsonableObject(value, [...ancestors, value], onUnserializable)
+    return jsonableObject(value, walk)
   } catch {
-    onUnserializable()
+    walk.onUnserializable()
     return '[Unserializable]'
+  } finally {
+    ancestors.delete(value)
   }
 }
 
-function jsonableObject(
-  value: object,
-  ancestors: object[],
-  onUnserializable: OnUnserializable
-): unknown {
-  const convert = (item: unknown) => jsonable(item, ancestors, onUnserializable)
+function jsonableObject(value: object, walk: Walk): unknown {
+  const convert = (item: unknown) => jsonable(item, walk)
   if (ArrayBuffer.isView(value)) {
     return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')
   }

@@ -1,8 +1,14 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type ErrorSettings, resolveSettings } from './options.ts'
 import { ExceptionTable, HandlerMaps } from './registry.ts'
 import type { RouteIndex } from './route-index.ts'
 import type { HandlerTable } from './types.ts'
+
+/** A not-found handler with the hooks that it was set with. */
+export interface AppNotFound {
+  readonly handler: (request: FastifyRequest, reply: FastifyReply) => unknown
+  readonly hooks: readonly ((...parameters: unknown[]) => unknown)[]
+}
 
 const kScope: unique symbol = Symbol('fastify-supersession.errors')
 
@@ -12,6 +18,8 @@ export interface ErrorLayer {
   frozen: boolean
   /** `undefined` where a wrong method is a 404. */
   readonly routes: RouteIndex | undefined
+  /** The app's own not-found handler, where it was set after the plugin was registered. */
+  notFound: AppNotFound | undefined
 }
 
 /**
@@ -88,7 +96,14 @@ export function webSocketTableOf(instance: FastifyInstance): ExceptionTable {
 
 /** Defaults that are called by hand work without the plugin too: with default settings. */
 function nearestScope(instance: FastifyInstance): ExceptionScope {
-  return scopeOf(instance) ?? new ExceptionScope(instance, { frozen: false, routes: undefined })
+  return (
+    scopeOf(instance) ??
+    new ExceptionScope(instance, {
+      frozen: false,
+      routes: undefined,
+      notFound: undefined
+    })
+  )
 }
 
 /** The scope that is this very instance's, made on first use. */

@@ -1,5 +1,10 @@
 import type { FastifyReply } from 'fastify'
 
+/** Whether a handler of the app is answering with this reply. */
+export function isWatched(reply: FastifyReply): boolean {
+  return Object.hasOwn(reply, 'send')
+}
+
 /** Who takes over what a handler sends. */
 export interface Sender {
   /** A handler sent an error: it wants it resolved, not printed. */

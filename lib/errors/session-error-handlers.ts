@@ -6,6 +6,11 @@ import { on } from './registry.ts'
 import type { SessionError } from './session-errors.ts'
 import type { HandlerEntry, SessionErrorHandlers } from './types.ts'
 
+/** A table by names that an error says: names of Object's prototype are none of them. */
+function mapOf<T>(members: Readonly<Record<string, T>>): ReadonlyMap<string, T> {
+  return new Map(Object.entries(members))
+}
+
 type StatusOf = (error: SessionError, settings: ErrorSettings) => number
 
 const expired: StatusOf = (_error, settings) => settings.sessionExpiredStatusCode
@@ -18,7 +23,7 @@ const ofPlugin: StatusOf = ({ cause }) => {
     : 400
 }
 
-const statuses: Readonly<Record<string, StatusOf>> = {
+const statuses: ReadonlyMap<string, StatusOf> = mapOf({
   UNAUTHORISED: expired,
   TRY_REFRESH_TOKEN: expired,
   TOKEN_THEFT_DETECTED: expired,
@@ -27,11 +32,11 @@ const statuses: Readonly<Record<string, StatusOf>> = {
   CLEAR_DUPLICATE_SESSION_COOKIES: () => 200,
   BAD_INPUT_ERROR: () => 400,
   PLUGIN_ERROR: ofPlugin
-}
+})
 
 /** The status that the front end's protocol asks for. */
 export function sessionStatus(error: SessionError, settings: ErrorSettings): number {
-  return statuses[error.type]?.(error, settings) ?? 500
+  return statuses.get(error.type)?.(error, settings) ?? 500
 }
 
 /**
@@ -39,24 +44,24 @@ export function sessionStatus(error: SessionError, settings: ErrorSettings): num
  * to name a scheme (RFC 9110 11.6.1). Bearer opens no login prompt in a browser.
  */
 export function sessionHeaders(error: SessionError, { challenge }: ErrorSettings): HeaderBag {
-  const scheme = challenge === false ? undefined : challenges[error.type]?.(challenge)
+  const scheme = challenge === false ? undefined : challenges.get(error.type)?.(challenge)
   if (scheme === undefined) return { 'cache-control': 'no-store' }
   return { 'cache-control': 'no-store', 'www-authenticate': scheme }
 }
 
-const challenges: Readonly<Record<string, (scheme: string) => string>> = {
+const challenges: ReadonlyMap<string, (scheme: string) => string> = mapOf({
   UNAUTHORISED: (scheme) => scheme,
   TRY_REFRESH_TOKEN: (scheme) => `${scheme} error="invalid_token"`,
   TOKEN_THEFT_DETECTED: (scheme) => scheme
-}
+})
 
 /** The texts front ends know. An error's own message is for the log. */
-const texts: Readonly<Record<string, string>> = {
+const texts: ReadonlyMap<string, string> = mapOf({
   UNAUTHORISED: 'unauthorised',
   TRY_REFRESH_TOKEN: 'try refresh token',
   TOKEN_THEFT_DETECTED: 'token theft detected',
   INVALID_CLAIMS: 'invalid claim'
-}
+})
 
 /** Errors whose message is meant for the client. */
 const speaking: ReadonlySet<string> = new Set([
@@ -69,13 +74,13 @@ const speaking: ReadonlySet<string> = new Set([
 export const constantBodies: ReadonlyMap<string, string> = new Map(
   ['UNAUTHORISED', 'TRY_REFRESH_TOKEN', 'TOKEN_THEFT_DETECTED'].map((type) => [
     type,
-    JSON.stringify({ message: texts[type] })
+    JSON.stringify({ message: texts.get(type) })
   ])
 )
 
 /** The body in the front end's protocol, which no renderer changes by default. */
 export function sessionBody({ type, message, payload }: SessionError): Record<string, unknown> {
-  const text = speaking.has(type) ? message : (texts[type] ?? 'Unknown error')
+  const text = speaking.has(type) ? message : (texts.get(type) ?? 'Unknown error')
   if (type !== 'INVALID_CLAIMS') return { message: text }
   return { message: text, claimValidationErrors: payload }
 }
@@ -90,8 +95,8 @@ const adapters: { [K in keyof Callbacks]: (callback: Callbacks[K]) => HandlerEnt
     on('TRY_REFRESH_TOKEN', (error, request, reply) => callback(error.message, request, reply)),
   onTokenTheftDetected: (callback) =>
     on('TOKEN_THEFT_DETECTED', ({ payload }, request, reply) => {
-      const { sessionHandle, userId, recipeUserId } = payload
-      return callback(sessionHandle, userId, recipeUserId, request, reply)
+      const { sessionHandle, userId } = payload
+      return callback(sessionHandle, userId, request, reply)
     }),
   onInvalidClaim: (callback) =>
     on('INVALID_CLAIMS', (error, request, reply) => callback(error.payload, request, reply)),
@@ -114,6 +119,12 @@ export function sessionEntries(handlers: SessionErrorHandlers): HandlerEntry[] {
     if (typeof callback !== 'function') {
       throw new OptionsError(`errorHandlers.${name}`, 'a function', callback)
     }
+    if (name === 'onTokenTheftDetected' && callback.length > 4)
+      throw new OptionsError(
+        'errorHandlers.onTokenTheftDetected',
+        'a function of (sessionHandle, userId, request, reply): take recipeUserId out, which is the userId',
+        callback
+      )
     const adapt = adapters[name as keyof Callbacks] as (callback: unknown) => HandlerEntry
     entries.push(adapt(callback))
   }

@@ -217,7 +217,7 @@ export class SupertokensError extends SessionError<string, unknown> {
 export function recognizeSessionError(error: Error): SessionError | undefined {
   if (error instanceof SessionError) return error
   if (!isForeignSessionError(error)) return undefined
-  const convert = conversions[error.type] ?? unknownType
+  const convert = conversions.get(error.type) ?? unknownType
   return convert(error)
 }
 
@@ -236,31 +236,33 @@ export function isSdkError(error: unknown): error is Error {
 
 type Conversion = (error: ForeignSessionError) => SessionError
 
-const conversions: Readonly<Record<string, Conversion>> = {
-  UNAUTHORISED: (error) => {
-    const { clearTokens } = Object(error.payload) as { clearTokens?: unknown }
-    return new UnauthorisedError(error.message, {
-      clearTokens: clearTokens !== false,
-      cause: error
-    })
-  },
-  TRY_REFRESH_TOKEN: (error) => new TryRefreshTokenError(error.message, { cause: error }),
-  TOKEN_THEFT_DETECTED: (error) => {
-    const { sessionHandle, userId, recipeUserId } = Object(error.payload)
-    const payload = {
-      sessionHandle: String(sessionHandle),
-      userId: String(userId),
-      recipeUserId: recipeUserIdText(recipeUserId, userId)
-    }
-    return new TokenTheftDetectedError(payload, error.message, { cause: error })
-  },
-  INVALID_CLAIMS: (error) => {
-    const claims = Array.isArray(error.payload) ? error.payload : []
-    return new InvalidClaimsError(claims, error.message, { cause: error })
-  },
-  CLEAR_DUPLICATE_SESSION_COOKIES: (error) =>
-    new ClearDuplicateSessionCookiesError(error.message, { cause: error })
-}
+const conversions: ReadonlyMap<string, Conversion> = new Map<string, Conversion>(
+  Object.entries<Conversion>({
+    UNAUTHORISED: (error) => {
+      const { clearTokens } = Object(error.payload) as { clearTokens?: unknown }
+      return new UnauthorisedError(error.message, {
+        clearTokens: clearTokens !== false,
+        cause: error
+      })
+    },
+    TRY_REFRESH_TOKEN: (error) => new TryRefreshTokenError(error.message, { cause: error }),
+    TOKEN_THEFT_DETECTED: (error) => {
+      const { sessionHandle, userId, recipeUserId } = Object(error.payload)
+      const payload = {
+        sessionHandle: String(sessionHandle),
+        userId: String(userId),
+        recipeUserId: recipeUserIdText(recipeUserId, userId)
+      }
+      return new TokenTheftDetectedError(payload, error.message, { cause: error })
+    },
+    INVALID_CLAIMS: (error) => {
+      const claims = Array.isArray(error.payload) ? error.payload : []
+      return new InvalidClaimsError(claims, error.message, { cause: error })
+    },
+    CLEAR_DUPLICATE_SESSION_COOKIES: (error) =>
+      new ClearDuplicateSessionCookiesError(error.message, { cause: error })
+  })
+)
 
 function unknownType(error: ForeignSessionError): SessionError {
   return new SupertokensError(error.type, error.message, { cause: error })

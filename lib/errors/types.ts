@@ -88,10 +88,12 @@ export type ExceptionHandler<E = unknown> = (
 // biome-ignore lint/suspicious/noExplicitAny: entries of different errors stand in one list; `on` checks each
 export type HandlerEntry = readonly [ExceptionKey, ExceptionHandler<any>]
 
-/** Handlers by key: a list of `on(key, handler)`, or a record of session errors. */
+/** Handlers by key: a list of `on(key, handler)`, or a record of statuses and session errors. */
 export type HandlerTable =
   | Iterable<HandlerEntry>
-  | { readonly [K in keyof SessionErrorMap]?: ExceptionHandler<SessionErrorMap[K]> }
+  | ({ readonly [K in keyof SessionErrorMap]?: ExceptionHandler<SessionErrorMap[K]> } & {
+      readonly [status: number]: ExceptionHandler<ErrorForKey<number>>
+    })
 
 /** The callbacks of SuperTokens' `Session.init`. Those left out keep their defaults. */
 export interface SessionErrorHandlers {
@@ -100,7 +102,6 @@ export interface SessionErrorHandlers {
   onTokenTheftDetected?(
     sessionHandle: string,
     userId: string,
-    recipeUserId: string,
     request: FastifyRequest,
     reply: FastifyReply
   ): HandlerResult

@@ -3,6 +3,9 @@ import { debugReply } from '../../lib/errors/debug-page.ts'
 import { HTTPException } from '../../lib/errors/index.ts'
 import { errorApp, throwing } from './error-app.ts'
 
+// Tracebacks need to be asked for twice: by the option, and by the environment.
+process.env['NODE_ENV'] = 'test'
+
 class Broken extends Error {
   override name = 'Broken'
 }

@@ -119,8 +119,8 @@ test('callbacks have the arguments of the SDK, and each is called once', async (
       calls.push(['onTryRefreshToken', message])
       reply.code(401).send({ by: 'onTryRefreshToken' })
     },
-    onTokenTheftDetected: (sessionHandle, userId, recipeUserId) => {
-      calls.push(['onTokenTheftDetected', sessionHandle, userId, recipeUserId])
+    onTokenTheftDetected: (sessionHandle, userId, request) => {
+      calls.push(['onTokenTheftDetected', sessionHandle, userId, request.url])
       return { by: 'onTokenTheftDetected' }
     },
     onInvalidClaim: async (claimErrors) => {
@@ -146,7 +146,7 @@ test('callbacks have the arguments of the SDK, and each is called once', async (
   t.same(calls, [
     ['onUnauthorised', 'u', '/onUnauthorised'],
     ['onTryRefreshToken', 't'],
-    ['onTokenTheftDetected', 'handle-1', 'ada', 'ada-2'],
+    ['onTokenTheftDetected', 'handle-1', 'ada', '/onTokenTheftDetected'],
     ['onInvalidClaim', claims],
     ['onClearDuplicateSessionCookies', 'c']
   ])
@@ -156,6 +156,10 @@ test('callbacks that are left out keep their defaults, wrong ones are refused by
   const { app } = await errorApp(t, { errorHandlers: { onUnauthorised: undefined as never } })
   throwing(app, '/', new UnauthorisedError())
   t.equal((await app.inject('/')).body, '{"message":"unauthorised"}')
+  const five = (_handle: string, _user: string, _recipeUser: string, _q: unknown, _r: unknown) => 0
+  await t.rejects(errorApp(t, { errorHandlers: { onTokenTheftDetected: five as never } }), {
+    message: /onTokenTheftDetected.*take recipeUserId out/
+  })
   await t.rejects(errorApp(t, { errorHandlers: { onUnauthorised: 'x' as never } }), {
     message: /errorHandlers\.onUnauthorised.*a function/
   })

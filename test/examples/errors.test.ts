@@ -94,6 +94,11 @@ test('Starlette: 404 and 500 have pages, other exceptions their class, with thei
 })
 
 test('Starlette: while debugging there is a traceback instead of the 500 handler', async (t) => {
+  const { NODE_ENV } = process.env
+  t.teardown(() => {
+    process.env['NODE_ENV'] = NODE_ENV ?? ''
+  })
+  process.env['NODE_ENV'] = 'development'
   const app = await started(t, debugTraceback.build)
   const reply = await app.inject({ url: '/', headers: { accept: 'text/html' } })
   t.equal(reply.statusCode, 500)

@@ -4,7 +4,12 @@ export type Location = readonly (string | number)[]
 const maxTextLength = 256
 
 /** A key that contains one of these holds something that must not be echoed or logged. */
-const secretNames = /passw(or)?d|pwd|secret|token|api[-_ ]?key|otp|ssn|card/i
+const secretNames =
+  /passw(or)?d|passphrase|passcode|pwd|secret|token|credential|authori[sz]ation|cookie|session|signature|(api|private|access|encryption)[-_ ]?key|card|iban/i
+/** These are parts of other words, too, so that they have to stand alone: `cardPin`, `cvv_code`. */
+const secretWords: ReadonlySet<string> = new Set(
+  'pin,cvv,cvc,csc,otp,totp,ssn,jwt,auth,pan,mfa'.split(',')
+)
 const secretHeaders: ReadonlySet<unknown> = new Set([
   'authorization',
   'cookie',
@@ -30,7 +35,13 @@ export function echoedInput(
 
 function isSecret(loc: Location): boolean {
   if (loc[0] === 'header' && secretHeaders.has(loc[1])) return true
-  return loc.some((segment) => secretNames.test(String(segment)))
+  return loc.some((segment) => isSecretName(String(segment)))
+}
+
+function isSecretName(name: string): boolean {
+  if (secretNames.test(name)) return true
+  const words = name.replace(/([a-z0-9])([A-Z])/g, '$1 $2').split(/[^A-Za-z0-9]+/)
+  return words.some((word) => secretWords.has(word.toLowerCase()))
 }
 
 /** Follows a JSON pointer; a segment is a number only where the value it indexes is an array. */

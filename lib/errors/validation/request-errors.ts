@@ -44,8 +44,13 @@ export function recognizeRequestError(
     return unreadableBody(error, request, emptyBody)
   }
   const first = parts.find(({ part }) => part === error.validationContext)
-  if (first === undefined || isValidatorFault(error)) return undefined
+  if (first === undefined || isValidatorFault(error) || hasValidatorStatus(error)) return undefined
   return schemaMismatch(error, first, request, settings)
+}
+
+/** A validator or formatter that chose another status than the 400 which Fastify gives to all. */
+export function hasValidatorStatus({ statusCode }: RequestFault): boolean {
+  return Number.isInteger(statusCode) && Number(statusCode) > 400 && Number(statusCode) < 500
 }
 
 /** A validator that throws gets 500 from Fastify: its own fault, and not the client's. */
@@ -168,7 +173,7 @@ function unreadableBody(
   })
 }
 
-function endpointOf(request: FastifyRequest): { method: string; url: string } {
+export function endpointOf(request: FastifyRequest): { method: string; url: string } {
   return { method: request.method, url: request.routeOptions.url ?? '' }
 }
 

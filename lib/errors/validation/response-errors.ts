@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { ErrorSettings } from '../options.ts'
 import { listIssues } from './issues.ts'
+import { endpointOf } from './request-errors.ts'
 import { ResponseValidationError } from './validation-error.ts'
 
 interface ResponseFault extends Error {
@@ -29,6 +30,7 @@ export function recognizeResponseError(
   return new ResponseValidationError({
     message: 'Response validation failed',
     list: () => listIssues([part], { validation, request }),
+    endpoint: endpointOf(request),
     cause: error
   })
 }

@@ -51,6 +51,25 @@ export abstract class ValidationException extends Error {
   }
 }
 
+export interface RequestValidationErrorInit extends ValidationErrorInit {
+  readonly body: unknown
+  readonly parts: readonly RequestPart[]
+  readonly code?: string
+}
+
+function isList(init: object): init is readonly ValidationIssue[] {
+  return Array.isArray(init)
+}
+
+function issuesInit(issues: readonly ValidationIssue[]): RequestValidationErrorInit {
+  return {
+    message: 'The request is not valid',
+    list: () => [...issues],
+    body: undefined,
+    parts: []
+  }
+}
+
 /** A request that does not satisfy its route's schema, or whose body could not be read. */
 export class RequestValidationError extends ValidationException {
   readonly #body: unknown
@@ -59,17 +78,28 @@ export class RequestValidationError extends ValidationException {
   /** Fastify's code for what went wrong. */
   readonly code: string
 
-  constructor(
-    init: ValidationErrorInit & {
-      readonly body: unknown
-      readonly parts: readonly RequestPart[]
-      readonly code?: string
-    }
-  ) {
-    super(init)
-    this.parts = init.parts
-    this.code = init.code ?? 'FST_ERR_VALIDATION'
-    this.#body = init.body
+  /** @param init - A list of issues is all that an app has to give. */
+  constructor(init: readonly ValidationIssue[] | RequestValidationErrorInit) {
+    const given: RequestValidationErrorInit = isList(init) ? issuesInit(init) : init
+    super(given)
+    this.parts = given.parts
+    this.code = given.code ?? 'FST_ERR_VALIDATION'
+    this.#body = given.body
+  }
+
+  /** What the validator said, as Fastify puts it on its error. */
+  get validation(): unknown {
+    return Object(this.cause).validation
+  }
+
+  /** The part that failed first, as Fastify names it. */
+  get validationContext(): RequestPart | undefined {
+    return Object(this.cause).validationContext
+  }
+
+  /** For error handlers that know nothing of this package. */
+  get statusCode(): number {
+    return Object(this.cause).statusCode ?? 422
   }
 
   /** The body as the handlers would have seen it. No own property, so that logs pass it over. */

@@ -68,7 +68,7 @@ async function endSocket(
   const used = new Set<ExceptionHandler>()
   let normalized = normalizeError(original, request, undefined, settings)
   for (let errors = 0; errors < maxErrors; ) {
-    const entry = table.find(normalized, used)
+    const entry = table.find(normalized, used) ?? httpEntry(normalized, used, request)
     if (entry === undefined) {
       close(normalized, socket, request)
       return
@@ -76,8 +76,14 @@ async function endSocket(
     used.add(entry.handler)
     try {
       await callHandler(entry, normalized, socket, request)
-      note(normalized, entry, request)
-      return
+      if (!isOpen(socket)) {
+        note(normalized, entry, request)
+        return
+      }
+      const handler = keyName(entry.key)
+      logSafely(request, 'error', 'a WebSocket exception handler did not close', () => ({
+        handler
+      }))
     } catch (thrown) {
       if (thrown === normalized.error) continue
       errors++
@@ -85,6 +91,31 @@ async function endSocket(
     }
   }
   close(normalized, socket, request)
+}
+
+/**
+ * A handler of `WebSocketException` among those for HTTP, which before the upgrade has a reply and
+ * after it, as in FastAPI, has the socket in its place.
+ */
+function httpEntry(
+  normalized: NormalizedError,
+  used: Set<ExceptionHandler>,
+  request: FastifyRequest
+): Entry | undefined {
+  if (normalized.kind !== 'websocket') return undefined
+  const entry = tableOf(request.server).find(normalized, used)
+  if (entry === undefined) return undefined
+  used.add(entry.handler)
+  const call = entry.handler as unknown as (...parameters: unknown[]) => unknown
+  const { owner } = entry
+  const swapped = (_error: unknown, socket: unknown) =>
+    call.call(owner, normalized.error, request, socket)
+  return { ...entry, handler: swapped as unknown as ExceptionHandler }
+}
+
+/** `readyState` 1 (RFC 6455); a socket that does not say it is taken to be closed. */
+function isOpen(socket: WebSocketLike & { readonly readyState?: number }): boolean {
+  return socket.readyState === 1
 }
 
 function callHandler(
@@ -112,7 +143,11 @@ function note(
     logSafely(request, 'error', 'websocket failed', () => ({ err: error, handler }))
   } else {
     const { name, message } = error
-    logSafely(request, 'info', 'websocket closed', () => ({ error: { name, message }, handler }))
+    const code = error instanceof WebSocketException ? error.code : undefined
+    logSafely(request, 'info', 'websocket closed', () => ({
+      error: { name, message, code },
+      handler
+    }))
   }
 }
 
@@ -140,7 +175,7 @@ function closingFor(normalized: NormalizedError): Closing {
   if (sessionType !== undefined) {
     return { code: closeCodes.get(sessionType) ?? internalError, reason: sessionType }
   }
-  if (kind === 'server') return { code: internalError, reason: '' }
+  if (kind === 'server' && status === 500) return { code: internalError, reason: '' }
   const reason = detail === undefined ? reasonPhrase(status) : detail
   return {
     code: status >= 500 ? internalError : policyViolation,

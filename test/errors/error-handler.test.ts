@@ -1,0 +1,298 @@
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { test } from 'tap'
+import errors, {
+  type ErrorsOptions,
+  HTTPException,
+  on,
+  RequestValidationError,
+  UnauthorisedError,
+  WebSocketException
+} from '../../lib/errors/index.ts'
+import { errorApp, throwing } from './error-app.ts'
+
+const HIDDEN = '{"detail":"Internal Server Error"}'
+const SECRET = 'connect postgres://app:hunter2@10.0.0.5'
+
+const ways: Record<string, (reply: { send(value: unknown): unknown }, next: unknown) => unknown> = {
+  throws: () => {
+    throw new Error(SECRET)
+  },
+  rejects: async () => {
+    throw new Error(SECRET)
+  },
+  returns: () => new Error(SECRET),
+  resolves: async () => new Error(SECRET),
+  sends: (reply) => void reply.send(new Error(SECRET)),
+  'passes on': (_reply, next) => (next as (error: Error) => unknown)(new Error(SECRET))
+}
+const keys = {
+  status: [404, () => new HTTPException(404)],
+  class: [HTTPException, () => new HTTPException(409)],
+  session: ['UNAUTHORISED', () => new UnauthorisedError()],
+  validation: [RequestValidationError, () => new RequestValidationError([])]
+} as const
+
+for (const [way, fail] of Object.entries(ways)) {
+  for (const [kind, [key, make]] of Object.entries(keys)) {
+    test(`a handler of a ${kind} that ${way} an error of its own is a 500 without its text`, async (t) => {
+      const { app, lines } = await errorApp(t)
+      const asked: unknown[] = []
+      app.setExceptionHandler(key as 404, (_error, _request, reply, context) =>
+        fail(reply, (error: unknown) => context.next(error))
+      )
+      app.setExceptionHandler(Error, (error, _request, _reply, context) => {
+        asked.push(error.message)
+        return context.next()
+      })
+      throwing(app, '/', make())
+      const reply = await app.inject('/')
+      t.equal(reply.statusCode, 500)
+      t.equal(reply.body, HIDDEN)
+      t.same(asked, [SECRET], 'the catch-all is asked')
+      if (way !== 'passes on')
+        t.match(
+          lines.find(({ level }) => level === 50),
+          { err: { message: SECRET, stack: /error-handler\.test/ } }
+        )
+    })
+  }
+}
+
+test('a 5xx that nobody threw as an HTTPException is unhandled, with its status', async (t) => {
+  const { app, lines } = await errorApp(t)
+  const asked: number[] = []
+  app.setExceptionHandler(Error, (_error, _request, _reply, context) => {
+    asked.push(context.status)
+    return context.next()
+  })
+  throwing(app, '/500', Object.assign(new Error('x'), { statusCode: 500 }))
+  throwing(app, '/502', Object.assign(new Error('x'), { statusCode: 502 }))
+  app.get(
+    '/serialised',
+    { schema: { response: { 200: { type: 'object', properties: {} } } } },
+    () => ({
+      toJSON() {
+        throw new Error('x')
+      }
+    })
+  )
+  app.get('/code', async (_request, reply) => reply.code(1000))
+  for (const [url, status] of [
+    ['/500', 500],
+    ['/502', 502],
+    ['/code', 500]
+  ] as const)
+    t.equal((await app.inject(url)).statusCode, status, url)
+  t.same(asked, [500, 502, 500])
+  t.equal(lines.filter(({ level }) => level === 50).length, 3)
+})
+
+test('a handler of a 5xx status is asked before the catch-all', async (t) => {
+  const { app } = await errorApp(t)
+  app.setExceptionHandler(503, () => ({ by: '503' }))
+  app.setExceptionHandler(Error, () => ({ by: 'Error' }))
+  throwing(app, '/503', Object.assign(new Error('x'), { statusCode: 503 }))
+  throwing(app, '/500', Object.assign(new Error('x'), { statusCode: 500 }))
+  t.same((await app.inject('/503')).json(), { by: '503' })
+  t.same((await app.inject('/500')).json(), { by: 'Error' })
+})
+
+test('hooks of errors do not hear of unknown paths and methods, as in Fastify', async (t) => {
+  const { app } = await errorApp(t)
+  const heard: string[] = []
+  app.addHook('onError', async ({ url }) => void heard.push(url))
+  app.get('/known', async () => 'ok')
+  throwing(app, '/fails', new HTTPException(409))
+  t.equal((await app.inject('/unknown')).statusCode, 404)
+  t.equal((await app.inject({ method: 'POST', url: '/known' })).statusCode, 405)
+  await app.inject('/fails')
+  t.same(heard, ['/fails'])
+})
+
+test('plain objects with a status are honoured, as Fastify does', async (t) => {
+  const { app, lines } = await errorApp(t)
+  throwing(app, '/429', { statusCode: 429, message: 'slow down', headers: { 'set-cookie': 'a=b' } })
+  throwing(app, '/503', { statusCode: 503, message: SECRET })
+  for (const [index, odd] of [
+    { statusCode: 200 },
+    { statusCode: '429' },
+    { status: 401 },
+    {}
+  ].entries())
+    throwing(app, `/odd-${index}`, odd)
+  const reply = await app.inject('/429')
+  t.equal(reply.statusCode, 429)
+  t.equal(reply.body, '{"detail":"slow down"}')
+  t.equal(reply.headers['set-cookie'], undefined)
+  t.equal((await app.inject('/503')).body, '{"detail":"Service Unavailable"}')
+  for (const index of [0, 1, 2, 3]) t.equal((await app.inject(`/odd-${index}`)).body, HIDDEN)
+  t.notMatch(JSON.stringify(lines), 'a=b')
+  const { app: wary } = await errorApp(t, { trustStatusCode: 'known' })
+  throwing(wary, '/', { statusCode: 429 })
+  t.equal((await wary.inject('/')).statusCode, 500)
+})
+
+test('headers and texts of an upstream’s error are not passed on', async (t) => {
+  const upstream = Object.assign(new Error('user 17 has no access'), {
+    statusCode: 403,
+    headers: { 'set-cookie': 'upstream=1', 'x-internal': '10.0.0.5' },
+    body: { a: 1 }
+  })
+  for (const expose of [undefined, false, true]) {
+    const { app } = await errorApp(t)
+    throwing(app, '/', Object.assign(upstream, { expose }))
+    const reply = await app.inject('/')
+    t.equal(reply.statusCode, 403)
+    t.equal(reply.body, expose ? `{"detail":"${upstream.message}"}` : '{"detail":"Forbidden"}')
+    t.equal(reply.headers['set-cookie'], undefined)
+    t.equal(reply.headers['x-internal'], undefined)
+  }
+  const { app } = await errorApp(t, { compat: 'fastify' })
+  throwing(app, '/', Object.assign(upstream, { expose: undefined }))
+  t.match((await app.inject('/')).json(), { message: upstream.message }, 'as Fastify does')
+})
+
+test('handlers stand in a record by status and by name of a session error', async (t) => {
+  const { app } = await errorApp(t, {
+    exceptionHandlers: {
+      404: () => ({ by: '404' }),
+      500: () => ({ by: '500' }),
+      UNAUTHORISED: () => ({ by: 'UNAUTHORISED' })
+    }
+  })
+  throwing(app, '/500', new Error('x'))
+  throwing(app, '/session', new UnauthorisedError())
+  t.same((await app.inject('/nowhere')).json(), { by: '404' })
+  t.same((await app.inject('/500')).json(), { by: '500' })
+  t.same((await app.inject('/session')).json(), { by: 'UNAUTHORISED' })
+  for (const name of ['999', 'E_X', 'constructor'])
+    await t.rejects(errorApp(t, { exceptionHandlers: { [name]: () => 1 } as never }), {
+      code: 'SUPERSESSION_INVALID_OPTION'
+    })
+})
+
+test('what would never be called or sent is refused by name', async (t) => {
+  const { app } = await errorApp(t)
+  class NotAnError {}
+  t.throws(() => app.setExceptionHandler(NotAnError, () => 1), {
+    message: /a class that extends Error/
+  })
+  t.throws(() => new HTTPException(404, 'x', { 'X-Error': '1' } as never), {
+    message: /'X-Error'.*headers go into headers/
+  })
+  t.doesNotThrow(() => new HTTPException(404, 'x', { headers: { 'X-Error': '1' } }))
+})
+
+test('a validation error of the app is a list of issues', async (t) => {
+  const { app } = await errorApp(t)
+  const issues = [{ type: 'taken', loc: ['body', 'name'], msg: 'Name is taken' }]
+  throwing(app, '/', new RequestValidationError(issues))
+  const reply = await app.inject('/')
+  t.equal(reply.statusCode, 422)
+  t.same(reply.json(), { detail: issues })
+})
+
+test('a forged type of a session error is none of Object’s', async (t) => {
+  const { app } = await errorApp(t)
+  const types = ['constructor', '__proto__', 'toString', 'hasOwnProperty']
+  for (const type of types)
+    throwing(app, `/${type}`, Object.assign(new Error('x'), { fromRecipe: 'session', type }))
+  for (const type of types) {
+    const reply = await app.inject(`/${type}`)
+    t.equal(reply.statusCode, 500)
+    t.same(reply.json(), { message: 'Unknown error' })
+  }
+})
+
+async function withNotFound(
+  set: (app: FastifyInstance) => unknown,
+  options: ErrorsOptions = {}
+): Promise<FastifyInstance> {
+  const app = Fastify()
+  await app.register(errors, options)
+  set(app)
+  return app
+}
+
+test('a not-found handler of the app wins, whenever it comes', async (t) => {
+  const page = async () => 'index.html'
+  const before = Fastify()
+  before.setNotFoundHandler(page)
+  await before.register(errors)
+  const after = await withNotFound((app) => app.setNotFoundHandler(page))
+  const inPlugin = await withNotFound((app) =>
+    app.register(
+      Object.assign(async (scope: FastifyInstance) => void scope.setNotFoundHandler(page), {
+        [Symbol.for('skip-override')]: true
+      })
+    )
+  )
+  for (const app of [before, after, inPlugin]) {
+    t.teardown(() => app.close())
+    app.get('/known', async () => 'known')
+    t.equal((await app.inject('/client/side/route')).body, 'index.html')
+    t.equal((await app.inject('/known')).body, 'known')
+  }
+})
+
+test('hooks of a not-found handler that came later run before it', async (t) => {
+  const ran: string[] = []
+  const app = await withNotFound((instance) =>
+    instance.setNotFoundHandler(
+      {
+        preValidation: (_request, _reply, done) => {
+          ran.push('preValidation')
+          done()
+        },
+        preHandler: [
+          async (request: FastifyRequest, reply: FastifyReply) => {
+            ran.push('preHandler')
+            if (request.url === '/limited') return reply.code(429).send('slow down')
+          }
+        ]
+      },
+      (_request, reply) => {
+        ran.push('handler')
+        reply.code(404).send('nothing')
+      }
+    )
+  )
+  t.teardown(() => app.close())
+  t.equal((await app.inject('/x')).body, 'nothing')
+  t.same(ran, ['preValidation', 'preHandler', 'handler'])
+  t.equal((await app.inject('/limited')).body, 'slow down')
+})
+
+test('hooks of a not-found handler that fail are errors', async (t) => {
+  const app = await withNotFound((instance) =>
+    instance.setNotFoundHandler(
+      { preHandler: (_request, _reply, done) => done(new HTTPException(403)) },
+      async () => 'nothing'
+    )
+  )
+  t.teardown(() => app.close())
+  t.equal((await app.inject('/x')).statusCode, 403)
+})
+
+test('a second not-found handler of the app is refused, as Fastify does', async (t) => {
+  const app = await withNotFound((instance) => instance.setNotFoundHandler(async () => 'one'))
+  t.teardown(() => app.close())
+  t.throws(() => app.setNotFoundHandler(async () => 'two'), { message: /already set/ })
+})
+
+test('scopes with a prefix have not-found handlers of their own', async (t) => {
+  const { app } = await errorApp(t)
+  await app.register(async (scope) => scope.setNotFoundHandler(async () => 'v1'), { prefix: '/v1' })
+  t.equal((await app.inject('/v1/x')).body, 'v1')
+  t.equal((await app.inject('/x')).body, '{"detail":"Not Found"}')
+})
+
+test('a WebSocketException may be handled in the table for HTTP', async (t) => {
+  const { app } = await errorApp(t, {
+    exceptionHandlers: [on(WebSocketException, (error) => ({ code: error.code }))]
+  })
+  throwing(app, '/', new WebSocketException(4001))
+  const reply = await app.inject('/')
+  t.equal(reply.statusCode, 403)
+  t.same(reply.json(), { code: 4001 })
+})
