@@ -95,8 +95,7 @@ async function openContext(settings: Settings): Promise<Omit<SessionContext, 'se
   })
   const records = new SessionRecords(store, clock)
   const sameSite = sameSiteRule(settings.appInfo, settings.cookies)
-  const isEnded = (handle: string) => revocations.has(handle)
-  const tokenReply = new TokenReply({ settings, now: clock.now, sameSite, isEnded })
+  const tokenReply = new TokenReply({ settings, now: clock.now, sameSite, ended: revocations })
   return {
     settings,
     clock,

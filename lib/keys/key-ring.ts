@@ -58,14 +58,12 @@ export class KeyRing {
 
   /** The key whose access tokens begin with this header segment, as far as this process knows. */
   findByHeader(header: string, nowMs: number): SigningKey | undefined {
-    const key = this.#byHeader.get(header)
-    return key?.isExpired(nowMs) ? undefined : key
+    return usableAt(nowMs, this.#byHeader.get(header))
   }
 
   /** The key with this `kid`, as far as this process knows. */
   find(kid: string, nowMs: number): SigningKey | undefined {
-    const key = this.#byKid.get(kid)
-    return key?.isExpired(nowMs) ? undefined : key
+    return usableAt(nowMs, this.#byKid.get(kid))
   }
 
   /** Reads the store again for a `kid` that another process may have added. */
@@ -92,7 +90,7 @@ export class KeyRing {
 
   /** The public keys, newest first, and for how long they may be cached (RFC 9111 max-age). */
   jwks(nowMs: number): { keys: PublicJwk[]; maxAgeSeconds: number } {
-    const usable = this.#keys.filter((key) => !key.isExpired(nowMs))
+    const usable = this.#keys.filter((key) => key.usableUntil >= nowMs)
     const dynamic = usable.filter((key) => key.kind === 'dynamic')
     const { updateIntervalMs } = this.#settings
     const nextKeyAt = (dynamic[0]?.createdAt ?? nowMs) + updateIntervalMs - this.#overlapMs
@@ -189,8 +187,15 @@ export class KeyRing {
       const known = this.#byKid.get(kid)
       byKid.set(kid, known ?? new SigningKey({ kid, kind, algorithm, createdAt, expiresAt, pem }))
     }
+    // What was verified with a key that is gone names that key still.
+    for (const key of this.#keys)
+      if (!byKid.has(key.kid)) key.usableUntil = Number.NEGATIVE_INFINITY
     this.#byKid = byKid
     this.#byHeader = new Map([...byKid.values()].map((key) => [key.header, key]))
     this.#keys = [...byKid.values()]
   }
+}
+
+function usableAt(nowMs: number, key: SigningKey | undefined): SigningKey | undefined {
+  return key !== undefined && key.usableUntil >= nowMs ? key : undefined
 }

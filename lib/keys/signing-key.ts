@@ -24,6 +24,8 @@ export class SigningKey {
   readonly algorithm: SigningAlgorithm
   readonly createdAt: number
   readonly jwk: PublicJwk
+  /** It verifies nothing after this, milliseconds since the epoch. */
+  usableUntil: number
   /** The header segment of every access token of this key: it says `typ`, `alg`, `kid` and `version`. */
   readonly header: string
   /** Signs an access token of version 5. */
@@ -31,7 +33,6 @@ export class SigningKey {
   /** Signs a JWT that is no access token. */
   readonly signJwt: (payload: JsonObject) => string
   readonly #verify: (token: string) => unknown
-  readonly #expiresAt: number
 
   constructor({ kid, kind, algorithm, createdAt, expiresAt, pem }: SigningKeyParts) {
     const publicKey = createPublicKey(pem)
@@ -39,7 +40,7 @@ export class SigningKey {
     this.kind = kind
     this.algorithm = algorithm
     this.createdAt = createdAt
-    this.#expiresAt = expiresAt ?? Number.POSITIVE_INFINITY
+    this.usableUntil = expiresAt ?? Number.POSITIVE_INFINITY
     this.jwk = toJwk(publicKey, kid, algorithm)
     this.signJwt = createSigner({ key: pem, algorithm, kid })
     // In the order of the wire. fast-jwt's types do not know names of one's own.
@@ -54,10 +55,6 @@ export class SigningKey {
       ignoreExpiration: true,
       ignoreNotBefore: true
     })
-  }
-
-  isExpired(nowMs: number): boolean {
-    return nowMs > this.#expiresAt
   }
 
   /** The payload of a JWT that this key signed; `null` for any other. Does not look at its times. */

@@ -7,8 +7,13 @@ import {
 import type { SessionRecord } from '../stores/store.ts'
 import type { RefreshToken } from '../tokens/refresh-token.ts'
 import { parseCookies, type ReceivedCookies } from '../transport/cookies.ts'
-import { ANTI_CSRF, readBearerToken, readHeader } from '../transport/token-headers.ts'
-import { acceptedMethod, otherMethod } from '../transport/transfer-method.ts'
+import {
+  ANTI_CSRF,
+  acceptedMethod,
+  otherMethod,
+  readBearerToken,
+  readHeader
+} from '../transport/token-headers.ts'
 import {
   checkCookieRefresh,
   checkRefreshToken,

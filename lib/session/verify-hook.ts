@@ -1,8 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type Awaitable, isPromise } from '../awaitable.ts'
+import type { Awaitable } from '../awaitable.ts'
 import { markSessionHook } from '../errors/openapi/session-hook.ts'
 import { asError } from '../errors/thrown-value.ts'
 import { type Check, checkNames, functionOf, oneOf } from '../options/check.ts'
+import { VerifiedSession } from './session.ts'
 import type { Session, Sessions, VerifySessionHook, VerifySessionOptions } from './types.ts'
 
 const checks: Readonly<Record<keyof VerifySessionOptions, Check<unknown>>> = {
@@ -54,14 +55,15 @@ export function verifySessionHook(
     } catch (thrown) {
       return done(asError(thrown))
     }
-    if (isPromise(session)) {
-      session.then(
-        (found) => assign(request, property, found, done),
-        (thrown) => done(asError(thrown))
-      )
+    if (session === null || session instanceof VerifiedSession) {
+      assign(request, property, session, done)
       return
     }
-    assign(request, property, session, done)
+    // A promise; or a session that an override of the app has made.
+    Promise.resolve(session).then(
+      (found) => assign(request, property, found, done),
+      (thrown) => done(asError(thrown))
+    )
   }
   return markSessionHook(hook, {
     checksClaims: options.overrideGlobalClaimValidators !== undefined

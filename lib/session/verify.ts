@@ -9,8 +9,7 @@ import {
 import type { SessionRecord } from '../stores/store.ts'
 import { customClaimsOf } from '../tokens/access-token.ts'
 import { NO_COOKIES, parseCookies } from '../transport/cookies.ts'
-import { readBearerToken } from '../transport/token-headers.ts'
-import { acceptedMethod } from '../transport/transfer-method.ts'
+import { acceptedMethod, readBearerToken } from '../transport/token-headers.ts'
 import { checkAccessToken, checkCookieRequest } from './anti-csrf.ts'
 import { type ClaimsResult, claimSubject, validateClaims } from './claims/validate-claims.ts'
 import type { SessionContext } from './context.ts'
@@ -112,7 +111,7 @@ function checkToken(
   found: Awaitable<AccessToken | SessionErrorReason>,
   presentation: Presentation
 ): Awaitable<VerifiedSession> {
-  return isPromise(found)
+  return found instanceof Promise
     ? found.then((token) => checkVerified(context, token, presentation))
     : checkVerified(context, found, presentation)
 }

@@ -109,8 +109,8 @@ export class AccessTokens {
     if (known !== undefined) {
       const timeliness = refusalByTime(known.payload, nowMs)
       if (timeliness !== null) return timeliness
-      // A key that was taken out of the ring verifies nothing any more, whatever it verified before.
-      if (known.key === this.#keyRing.find(known.key.kid, nowMs)) return known
+      // A key that ended or left the ring verifies nothing any more, whatever it verified before.
+      if (known.key.usableUntil >= nowMs) return known
     }
     if (text.length > MAX_LENGTH) return 'malformed'
     const key = this.#keyRing.findByHeader(text.slice(0, text.indexOf('.')), nowMs)

@@ -39,8 +39,8 @@ export interface TokenReplySettings {
   /** The time, milliseconds since the epoch. */
   readonly now: () => number
   readonly sameSite: SameSiteRule
-  /** Whether a session is known to have ended: its tokens are not handed out any more. */
-  readonly isEnded: (handle: string) => boolean
+  /** The sessions that are known to have ended: their tokens are not handed out any more. */
+  readonly ended: { has(handle: string): boolean }
 }
 
 /**
@@ -54,13 +54,13 @@ export class TokenReply {
   readonly #settings: Settings
   readonly #now: () => number
   readonly #sameSite: SameSiteRule
-  readonly #isEnded: (handle: string) => boolean
+  readonly #ended: TokenReplySettings['ended']
 
-  constructor({ settings, now, sameSite, isEnded }: TokenReplySettings) {
+  constructor({ settings, now, sameSite, ended }: TokenReplySettings) {
     this.#settings = settings
     this.#now = now
     this.#sameSite = sameSite
-    this.#isEnded = isEnded
+    this.#ended = ended
   }
 
   /** Stages the tokens of a session that was created or refreshed. */
@@ -139,7 +139,7 @@ export class TokenReply {
     const { cookies } = this.#settings
     for (const type of clearOlder)
       reply.header('set-cookie', clearedOlderCookie(cookies, type, sameSite))
-    const isEnded = issue !== null && this.#isEnded(handleOf(issue.tokens))
+    const isEnded = issue !== null && this.#ended.has(handleOf(issue.tokens))
     const issued = isEnded ? null : issue
     if (clear !== null) this.#clear(request, reply, clear, issued?.method)
     if (issued !== null) this.#issue(request, reply, issued.tokens, issued.method)

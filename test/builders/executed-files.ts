@@ -34,7 +34,7 @@ async function executedBy(send: () => Promise<unknown>): Promise<string[]> {
 const withSessions = Fastify() as FastifyInstance
 await withSessions.register(supersession, FAST_KEYS)
 addRoutes(withSessions)
-const [reader, refresher] = [new Client(withSessions, 'cookie'), new Client(withSessions, 'cookie')]
+const [reader, refresher] = [new Client(withSessions, 'header'), new Client(withSessions, 'header')]
 for (const client of [reader, refresher]) await client.login()
 
 const withErrors = Fastify() as FastifyInstance
