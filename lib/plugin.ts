@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { ERRORS_OPTIONS } from './errors/options.ts'
 import { installErrors } from './errors/plugin.ts'
 import { KeyRing } from './keys/key-ring.ts'
 import { loadRefreshKeys } from './keys/refresh-keys.ts'
@@ -30,7 +31,7 @@ import { sameSiteRule } from './transport/same-site.ts'
 import { STAGED, TokenReply } from './transport/token-reply.ts'
 
 async function supersession(app: FastifyInstance, options: SupersessionOptions): Promise<void> {
-  const { sessionOptions, errorsOptions } = partOptions(options)
+  const { sessionOptions, errorsOptions } = partOptions(options, ERRORS_OPTIONS)
   const settings = resolveSettings(sessionOptions, app.prefix)
   refuseTakenNames(app, settings.requestProperty)
   warnOfOrder(app)

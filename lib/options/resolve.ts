@@ -1,4 +1,3 @@
-import { ERRORS_OPTIONS } from '../errors/options.ts'
 import type { KeyKind, SigningAlgorithm } from '../keys/algorithms.ts'
 import type { Claim, ClaimValidator } from '../session/types.ts'
 import type { SessionStore } from '../stores/store.ts'
@@ -89,13 +88,14 @@ export const SESSION_OPTIONS: readonly string[] = [...Object.keys(checks), ...ch
 /**
  * Parts the options of the session plugin from those that it passes on to the errors plugin.
  *
+ * @param errorsNames - Names of the options of the errors plugin.
  * @throws {@link OptionsError} A name is none of either.
  */
-export function partOptions(options: SupersessionOptions): {
-  sessionOptions: Given
-  errorsOptions: Record<string, unknown>
-} {
-  checkNames(options, [...SESSION_OPTIONS, ...ERRORS_OPTIONS])
+export function partOptions(
+  options: SupersessionOptions,
+  errorsNames: readonly string[]
+): { sessionOptions: Given; errorsOptions: Record<string, unknown> } {
+  checkNames(options, [...SESSION_OPTIONS, ...errorsNames])
   const ours: Record<string, unknown> = {}
   const others: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(options)) {
