@@ -46,11 +46,17 @@ for (const method of METHODS) {
     )
     await client.login()
     const verbs = app.supportedMethods.filter((name) => METHODS_OF_NODE.includes(name))
-    for (const verb of verbs as 'GET'[]) {
-      const nobody = await app.inject({ method: verb, url: '/all' })
+    for (const verb of verbs) {
+      // Fastify refuses a QUERY without content.
+      const request = {
+        method: verb as 'GET',
+        url: '/all',
+        ...(verb === 'QUERY' && { payload: {} })
+      }
+      const nobody = await app.inject(request)
       t.equal(nobody.statusCode, 401, verb)
       t.notMatch(nobody.body, 'secret')
-      t.equal((await client.request({ method: verb, url: '/all' })).statusCode, 200, verb)
+      t.equal((await client.request(request)).statusCode, 200, verb)
     }
     clock.advance(3600)
     for (const verb of ['OPTIONS', 'TRACE'] as const)
