@@ -22,7 +22,7 @@ export async function openMint(algorithm: SigningAlgorithm): Promise<Mint> {
     accessTokenValidityMs: 3_600_000,
     sealingKeys: []
   })
-  await keyRing.prepare(nowMs)
+  await keyRing.prepare('dynamic', nowMs)
   const accessTokens = (cacheBytes: number) =>
     new AccessTokens(keyRing, { keyKind: 'dynamic', cacheBytes })
   const minting = accessTokens(0)

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { ERRORS_OPTIONS } from './errors/options.ts'
 import { installErrors } from './errors/plugin.ts'
@@ -38,7 +38,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   warnOfSettings(app, settings)
   warnOfCors(app, settings)
 
-  const context = await openContext(settings)
+  const context = await openContext(settings, app.log)
   const { store, sockets, tokenReply } = context
   installErrors(app, errorsOptions, (request) => tokenReply.clear(request, 'all'))
   const sessions = createSessions(context, settings.override.functions)
@@ -70,7 +70,10 @@ const plugin: FastifyPluginAsync<SupersessionOptions> = fp(supersession, {
 export default plugin
 
 /** Everything below `app.sessions`: store, clock, keys, tokens and how they travel. */
-async function openContext(settings: Settings): Promise<Omit<SessionContext, 'sessions'>> {
+async function openContext(
+  settings: Settings,
+  log: FastifyBaseLogger
+): Promise<Omit<SessionContext, 'sessions'>> {
   const sockets = new SessionSockets()
   const store = new GuardedStore(settings.store ?? memoryStore(), {
     onDelete: (handles) => {
@@ -86,9 +89,11 @@ async function openContext(settings: Settings): Promise<Omit<SessionContext, 'se
     algorithm: settings.signingAlgorithm,
     updateIntervalMs: settings.keyUpdateIntervalMs,
     accessTokenValidityMs: settings.accessTokenValidityMs,
-    sealingKeys: deriveKeys(settings.secrets, 'stored key')
+    sealingKeys: deriveKeys(settings.secrets, 'stored key'),
+    onUnreadable: (kid) =>
+      log.warn({ kid }, 'a signing key in the store cannot be read: its secret is not listed here')
   })
-  await keyRing.prepare(nowMs)
+  await keyRing.prepare(settings.keyKind, nowMs)
   const refreshTokens = new RefreshTokens(await loadRefreshKeys(store, settings.secrets, nowMs))
   const accessTokens = new AccessTokens(keyRing, {
     keyKind: settings.keyKind,

@@ -17,7 +17,7 @@ interface Import {
  */
 const folders: Readonly<Record<string, readonly string[]>> = {
   options: [],
-  keys: [],
+  keys: ['errors'],
   tokens: ['keys'],
   transport: ['tokens', 'options'],
   'device-binding': ['keys'],

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { StoreUnavailableError } from '../errors/http-exception.ts'
 import type { SessionStore, StoredKey } from '../stores/store.ts'
 import {
   generatePrivateKey,
@@ -7,12 +8,16 @@ import {
   type SigningAlgorithm
 } from './algorithms.ts'
 import { open, seal } from './secrets.ts'
-import { SigningKey } from './signing-key.ts'
+import { SigningKey, type SigningKeyParts } from './signing-key.ts'
 
 /** A dynamic key is published this long before it signs, so that whoever caches the JWKS has it. */
 const OVERLAP_MS = 60_000
 /** An unknown `kid` sends us to the store at most this often: anybody can invent one. */
 const RELOAD_INTERVAL_MS = 500
+/** What other processes added or took away is known after this at the latest. */
+const REREAD_INTERVAL_MS = 60_000
+/** Each lost race means that another process added a key. */
+const MAX_ATTEMPTS = 10
 
 export interface KeyRingSettings {
   readonly algorithm: SigningAlgorithm
@@ -22,6 +27,8 @@ export interface KeyRingSettings {
   readonly accessTokenValidityMs: number
   /** Keys that encrypt key material in the store, newest first; none: stored in clear. */
   readonly sealingKeys: readonly Buffer[]
+  /** Told once of each key that cannot be read: sealed with a secret that is not listed here. */
+  readonly onUnreadable?: (kid: string) => void
 }
 
 /**
@@ -39,7 +46,10 @@ export class KeyRing {
   #byKid: ReadonlyMap<string, SigningKey> = new Map()
   /** By the header segment of their access tokens. */
   #byHeader: ReadonlyMap<string, SigningKey> = new Map()
+  /** Keys of the store that this process cannot read. */
+  readonly #unreadable = new Set<string>()
   #reloadedAt = Number.NEGATIVE_INFINITY
+  #askedAt = Number.NEGATIVE_INFINITY
   #reloading: Promise<void> | null = null
   #pending: Map<KeyKind, Promise<void>> = new Map()
 
@@ -50,10 +60,10 @@ export class KeyRing {
     this.#overlapMs = Math.min(OVERLAP_MS, settings.updateIntervalMs / 2)
   }
 
-  /** Reads the keys from the store and adds what is missing. */
-  async prepare(nowMs: number): Promise<void> {
-    await this.#reload()
-    await Promise.all([this.signingKey('dynamic', nowMs), this.signingKey('static', nowMs)])
+  /** Reads the keys from the store, and adds the one that is needed first where it is missing. */
+  async prepare(kind: KeyKind, nowMs: number): Promise<void> {
+    await this.#reloadOnce(nowMs)
+    await this.signingKey(kind, nowMs)
   }
 
   /** The key whose access tokens begin with this header segment, as far as this process knows. */
@@ -63,6 +73,8 @@ export class KeyRing {
 
   /** The key with this `kid`, as far as this process knows. */
   find(kid: string, nowMs: number): SigningKey | undefined {
+    // In the background: what is known verifies meanwhile.
+    if (this.#isStale(nowMs)) this.#reloadOnce(nowMs).catch(() => {})
     return usableAt(nowMs, this.#byKid.get(kid))
   }
 
@@ -76,6 +88,9 @@ export class KeyRing {
 
   /** The key that signs now. Adds the next one when it is due. */
   async signingKey(kind: KeyKind, nowMs: number): Promise<SigningKey> {
+    // A key that a failover of the database lost would sign what no other process can verify.
+    // Where the store does not answer, what is known goes on signing.
+    if (this.#isStale(nowMs)) await this.#reloadOnce(nowMs).catch(() => {})
     const signing = this.#choose(kind, nowMs)
     if (this.#isDue(kind, nowMs)) {
       const added = this.#addOnce(kind, nowMs)
@@ -84,7 +99,7 @@ export class KeyRing {
       else await added
     }
     const chosen = signing ?? this.#choose(kind, nowMs)
-    if (chosen === undefined) throw new Error(`The store has no ${kind} signing key and took none`)
+    if (chosen === undefined) throw unavailable(kind)
     return chosen
   }
 
@@ -138,19 +153,28 @@ export class KeyRing {
   }
 
   async #add(kind: KeyKind, nowMs: number): Promise<void> {
-    const stored = await this.#store.listKeys()
-    const newest = stored.find((key) => key.kind === kind)
-    this.#adopt(stored)
-    // Another process may have been faster.
-    if (!this.#isDue(kind, nowMs)) return
-    await this.#store.addKey(await this.#generate(kind, nowMs), newest?.kid ?? null)
-    await this.#reload()
+    let pem: string | undefined
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const stored = await this.#store.listKeys()
+      this.#adopt(stored)
+      // Another process may have been faster, with a key of another algorithm, too.
+      if (!this.#isDue(kind, nowMs)) return
+      pem ??= await generatePrivateKey(this.#settings.algorithm)
+      const kids = new Set(stored.map(({ kid }) => kid))
+      let number = nowMs
+      while (kids.has(`d-${number}`)) number++
+      const kid = kind === 'static' ? `s-${randomUUID()}` : `d-${number}`
+      const newest = stored.find((key) => key.kind === kind)
+      if (await this.#store.addKey(this.#storedKey(kid, kind, pem, nowMs), newest?.kid ?? null)) {
+        await this.#reload()
+        return
+      }
+    }
+    throw unavailable(kind)
   }
 
-  async #generate(kind: KeyKind, nowMs: number): Promise<StoredKey> {
+  #storedKey(kid: string, kind: KeyKind, pem: string, nowMs: number): StoredKey {
     const { algorithm, sealingKeys } = this.#settings
-    const pem = await generatePrivateKey(algorithm)
-    const kid = kind === 'static' ? `s-${randomUUID()}` : `d-${nowMs}`
     return {
       kid,
       kind,
@@ -161,8 +185,13 @@ export class KeyRing {
     }
   }
 
+  #isStale(nowMs: number): boolean {
+    return Math.abs(nowMs - this.#askedAt) >= REREAD_INTERVAL_MS
+  }
+
   /** That it failed is no answer: the next one asks again. */
   #reloadOnce(nowMs: number): Promise<void> {
+    this.#askedAt = nowMs
     this.#reloading ??= this.#reload()
       .then(() => {
         this.#reloadedAt = nowMs
@@ -182,10 +211,13 @@ export class KeyRing {
     for (const { kid, kind, algorithm, createdAt, expiresAt, material } of stored) {
       if (kind === 'refresh' || algorithm === 'HS256') continue
       const pem = open(material, this.#settings.sealingKeys, kid)
-      // Sealed with a secret that is no longer listed: its tokens are refreshed.
-      if (pem === null) continue
       const known = this.#byKid.get(kid)
-      byKid.set(kid, known ?? new SigningKey({ kid, kind, algorithm, createdAt, expiresAt, pem }))
+      const key = known ?? readKey({ kid, kind, algorithm, createdAt, expiresAt, pem })
+      if (key !== null) byKid.set(kid, key)
+      else if (!this.#unreadable.has(kid)) {
+        this.#unreadable.add(kid)
+        this.#settings.onUnreadable?.(kid)
+      }
     }
     // What was verified with a key that is gone names that key still.
     for (const key of this.#keys)
@@ -198,4 +230,22 @@ export class KeyRing {
 
 function usableAt(nowMs: number, key: SigningKey | undefined): SigningKey | undefined {
   return key !== undefined && key.usableUntil >= nowMs ? key : undefined
+}
+
+/** A key of the store; `null` for one that cannot be read here, whose tokens are refreshed. */
+function readKey({
+  pem,
+  ...parts
+}: Omit<SigningKeyParts, 'pem'> & { pem: string | null }): SigningKey | null {
+  if (pem === null) return null
+  try {
+    return new SigningKey({ ...parts, pem })
+  } catch {
+    // Sealed, where no secret is given.
+    return null
+  }
+}
+
+function unavailable(kind: KeyKind): StoreUnavailableError {
+  return new StoreUnavailableError({ cause: new Error(`The store took no ${kind} signing key`) })
 }

@@ -90,7 +90,7 @@ function ownSessions(context: SessionContext): Sessions {
     jwks: async () => {
       const nowMs = clock.now()
       // Adds the next key when it is due, so that it is published before it signs.
-      await keyRing.signingKey('dynamic', nowMs)
+      await keyRing.signingKey(settings.keyKind, nowMs)
       return keyRing.jwks(nowMs)
     },
     discovery: () => {

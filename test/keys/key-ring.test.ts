@@ -19,7 +19,7 @@ function ringOn(store: SessionStore, settings: Partial<KeyRingSettings> = {}): K
 
 async function preparedRing(store: SessionStore = memoryStore(), nowMs = START_MS) {
   const ring = ringOn(store)
-  await ring.prepare(nowMs)
+  await ring.prepare('dynamic', nowMs)
   return ring
 }
 
@@ -32,11 +32,14 @@ async function untilKeys(store: SessionStore, count: number): Promise<readonly S
   }
 }
 
-test('preparing makes one dynamic and one static key, and finds them there the next time', async (t) => {
+test('preparing makes the one key that is needed, others come on demand, and all are found the next time', async (t) => {
   const store = memoryStore()
   const ring = await preparedRing(store)
   const keys = await store.listKeys()
-  t.same(keys.map(({ kind }) => kind).sort(), ['dynamic', 'static'])
+  t.same(
+    keys.map(({ kind }) => kind),
+    ['dynamic']
+  )
   t.equal((await ring.signingKey('dynamic', START_MS)).kid, `d-${START_MS}`)
   t.match((await ring.signingKey('static', START_MS)).kid, /^s-[0-9a-f-]{36}$/)
   await preparedRing(store, START_MS + MINUTE)
@@ -49,14 +52,15 @@ test('the next key is published a minute before it signs', async (t) => {
   const first = `d-${START_MS}`
   const dueAt = START_MS + INTERVAL - MINUTE
   t.equal((await ring.signingKey('dynamic', dueAt)).kid, first)
-  t.equal((await store.listKeys()).length, 2, 'not before it is due')
+  t.equal((await store.listKeys()).length, 1, 'not before it is due')
 
   t.equal((await ring.signingKey('dynamic', dueAt + 1)).kid, first, 'nobody waits for it')
-  await untilKeys(store, 3)
+  await untilKeys(store, 2)
   const second = `d-${dueAt + 1}`
   const kids = () => ring.jwks(dueAt + 2).keys.map(({ kid }) => kid)
   while (!kids().includes(second)) await new Promise(setImmediate)
   t.equal(kids()[0], second, 'newest first')
+  await ring.signingKey('static', dueAt + 2)
   t.match(kids()[2], /^s-/, 'static last')
   t.equal((await ring.signingKey('dynamic', dueAt + MINUTE - 1)).kid, first)
   t.equal((await ring.signingKey('dynamic', dueAt + MINUTE)).kid, second)
@@ -70,6 +74,7 @@ test('after a long silence the next key is waited for', async (t) => {
 
 test('a key verifies for as long as a token of its may be out, and then leaves the JWKS', async (t) => {
   const ring = await preparedRing()
+  await ring.signingKey('static', START_MS)
   const lastUse = START_MS + INTERVAL + 20 * MINUTE
   const dynamic = (nowMs: number) => ring.jwks(nowMs).keys.filter(({ kid }) => kid[0] === 'd')
   t.equal(dynamic(lastUse).length, 1)
@@ -91,7 +96,7 @@ test('a JWK has the members of RFC 7517 and no private one', async (t) => {
     ['EdDSA', ['alg', 'crv', 'kid', 'kty', 'use', 'x']]
   ] as const) {
     const ring = ringOn(memoryStore(), { algorithm })
-    await ring.prepare(START_MS)
+    await ring.prepare('dynamic', START_MS)
     const [jwk] = ring.jwks(START_MS).keys
     t.same(Object.keys(jwk ?? {}).sort(), members)
     t.match(jwk, { alg: algorithm, use: 'sig', kid: `d-${START_MS}` })
@@ -101,7 +106,7 @@ test('a JWK has the members of RFC 7517 and no private one', async (t) => {
 test('of many processes that start at once, one makes the keys and all use them', async (t) => {
   const store = memoryStore()
   const rings = await Promise.all(Array.from({ length: 8 }, () => preparedRing(store)))
-  t.equal((await store.listKeys()).length, 2)
+  t.equal((await store.listKeys()).length, 1)
   const keys = await Promise.all(rings.map((ring) => ring.signingKey('static', START_MS)))
   t.equal(new Set(keys.map(({ kid }) => kid)).size, 1)
 })
@@ -132,7 +137,7 @@ test('an algorithm that is no longer configured verifies and does not sign', asy
   const before = await preparedRing(store)
   const old = await before.signingKey('dynamic', START_MS)
   const after = ringOn(store, { algorithm: 'EdDSA' })
-  await after.prepare(START_MS + 1)
+  await after.prepare('dynamic', START_MS + 1)
   t.equal((await after.signingKey('dynamic', START_MS + 1)).algorithm, 'EdDSA')
   t.equal(after.find(old.kid, START_MS)?.algorithm, 'ES256')
   t.equal((await before.signingKey('dynamic', START_MS + 2)).kid, old.kid)
@@ -143,16 +148,16 @@ test('with a secret no key stands in the store in clear', async (t) => {
   const [older, newer] = deriveKeys([Buffer.alloc(32, 1), Buffer.alloc(32, 2)], 'stored key')
   if (older === undefined || newer === undefined) throw new Error('unreachable')
   const first = ringOn(store, { sealingKeys: [older] })
-  await first.prepare(START_MS)
+  await first.prepare('dynamic', START_MS)
   const { kid } = await first.signingKey('dynamic', START_MS)
   for (const { material } of await store.listKeys()) t.notMatch(material, /PRIVATE KEY/)
 
   const rotated = ringOn(store, { sealingKeys: [newer, older] })
-  await rotated.prepare(START_MS)
+  await rotated.prepare('dynamic', START_MS)
   t.equal((await rotated.signingKey('dynamic', START_MS)).kid, kid, 'a listed secret opens it')
 
   const replaced = ringOn(store, { sealingKeys: [newer] })
-  await replaced.prepare(START_MS + 1)
+  await replaced.prepare('dynamic', START_MS + 1)
   t.equal(replaced.find(kid, START_MS), undefined, 'a secret that is gone takes its keys along')
   t.equal((await replaced.signingKey('dynamic', START_MS + 1)).kid, `d-${START_MS + 1}`)
 })
@@ -163,7 +168,10 @@ test('a store that takes no key is an error and not an endless loop', async (t) 
     get: (target, name: keyof SessionStore) =>
       name === 'addKey' ? () => false : target[name]?.bind(target)
   })
-  await t.rejects(preparedRing(deaf), /no dynamic signing key/)
+  await t.rejects(preparedRing(deaf), {
+    statusCode: 503,
+    cause: { message: /no dynamic signing key/ }
+  })
 })
 
 test('a failure to add the next key is nobody’s as long as the present one signs', async (t) => {
@@ -196,7 +204,7 @@ test('a process whose key is due takes the one that another has added', async (t
   const later = START_MS + 2 * INTERVAL
   const { kid } = await one.signingKey('dynamic', later)
   t.equal((await two.signingKey('dynamic', later + 5)).kid, kid)
-  t.equal((await store.listKeys()).length, 3)
+  t.equal((await store.listKeys()).length, 2)
 })
 
 test('requests that meet a new key together all wait for it', async (t) => {
@@ -242,4 +250,70 @@ test('a key verifies nothing after its last token has ended', async (t) => {
     t.equal(ring.find(kid, lastUse)?.kid, kid)
     t.equal(ring.find(kid, lastUse + 1)?.kid, kind === 'static' ? kid : undefined)
   }
+})
+
+test('processes with different algorithms that start at once on a new store both have a key', async (t) => {
+  for (let round = 0; round < 12; round++) {
+    const store = memoryStore()
+    const rings = (['ES256', 'EdDSA', 'ES256', 'EdDSA'] as const).map((algorithm) =>
+      ringOn(store, { algorithm })
+    )
+    await Promise.all(rings.map((ring) => ring.prepare('dynamic', START_MS)))
+    const keys = await Promise.all(rings.map((ring) => ring.signingKey('dynamic', START_MS)))
+    t.same(
+      keys.map(({ algorithm }) => algorithm),
+      ['ES256', 'EdDSA', 'ES256', 'EdDSA']
+    )
+    t.equal(new Set((await store.listKeys()).map(({ kid }) => kid)).size, 2, 'no kid is used twice')
+  }
+})
+
+test('a key that cannot be read is passed over and told of once', async (t) => {
+  const store = memoryStore()
+  const [secret] = deriveKeys([Buffer.alloc(32, 1)], 'stored key')
+  await ringOn(store, { sealingKeys: [secret as Buffer] }).prepare('dynamic', START_MS)
+  await ringOn(store, { sealingKeys: [secret as Buffer] }).signingKey('static', START_MS)
+  for (const sealingKeys of [[], deriveKeys([Buffer.alloc(32, 2)], 'stored key')]) {
+    const told: string[] = []
+    const ring = ringOn(store, { sealingKeys, onUnreadable: (kid) => told.push(kid) })
+    await ring.prepare('dynamic', START_MS + 1)
+    await ring.findAgain('d-1', START_MS + 5000)
+    t.equal(ring.find(`d-${START_MS}`, START_MS), undefined)
+    t.match((await ring.signingKey('dynamic', START_MS + 1)).kid, /^d-/, 'it has a key of its own')
+    t.equal(told.length, new Set(told).size)
+    t.ok(told.includes(`d-${START_MS}`))
+  }
+})
+
+test('who signs makes sure, once a minute, that its key is still in the store', async (t) => {
+  const store = memoryStore()
+  const [issuer, verifier] = [await preparedRing(store), await preparedRing(store)]
+  const { kid: lost } = await issuer.signingKey('dynamic', START_MS)
+  // As a failover does that forgets the last second.
+  const emptied = memoryStore()
+  Object.assign(store, {
+    listKeys: () => emptied.listKeys(),
+    addKey: emptied.addKey.bind(emptied)
+  })
+  t.equal((await issuer.signingKey('dynamic', START_MS + MINUTE - 1)).kid, lost)
+  const { kid } = await issuer.signingKey('dynamic', START_MS + MINUTE)
+  t.not(kid, lost)
+  t.equal((await verifier.findAgain(kid, START_MS + MINUTE))?.kid, kid)
+})
+
+test('a ring that only verifies rereads the store once a minute, in the background', async (t) => {
+  const store = memoryStore()
+  const [issuer, verifier] = [await preparedRing(store), await preparedRing(store)]
+  const { kid } = await issuer.signingKey('dynamic', START_MS)
+  Object.assign(store, { listKeys: () => [] })
+  t.ok(verifier.find(kid, START_MS + MINUTE - 1))
+  t.ok(verifier.find(kid, START_MS + MINUTE), 'known until the store has answered')
+  while (verifier.find(kid, START_MS + MINUTE) !== undefined) await new Promise(setImmediate)
+  Object.assign(store, {
+    listKeys: () => {
+      throw new Error('down')
+    }
+  })
+  t.doesNotThrow(() => verifier.find(kid, START_MS + 2 * MINUTE))
+  t.equal((await issuer.signingKey('dynamic', START_MS + 2 * MINUTE)).kid, kid)
 })

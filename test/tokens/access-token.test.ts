@@ -28,7 +28,7 @@ async function setUp({ cacheBytes = 100_000, keyKind = 'dynamic' as 'dynamic' | 
     accessTokenValidityMs: 3_600_000,
     sealingKeys: []
   })
-  await keyRing.prepare(START_MS)
+  await keyRing.prepare(keyKind, START_MS)
   const tokens = new AccessTokens(keyRing, { keyKind, cacheBytes })
   const mint = (facts: Partial<AccessTokenFacts> = {}, expiresAt = START + 60) =>
     tokens.mint({ ...FACTS, ...facts }, { kind: keyKind, nowMs: START_MS, expiresAt })
@@ -196,7 +196,7 @@ test('a signed token that asks for an extension is refused (RFC 7515 section 4.1
     accessTokenValidityMs: 3_600_000,
     sealingKeys: []
   })
-  await keyRing.prepare(START_MS)
+  await keyRing.prepare('dynamic', START_MS)
   const tokens = new AccessTokens(keyRing, { keyKind: 'dynamic', cacheBytes: 100_000 })
   const lifetime = { kind: 'dynamic', nowMs: START_MS, expiresAt: START + 60 } as const
   const { text } = await tokens.mint(FACTS, lifetime)
@@ -222,7 +222,7 @@ test('a key that the store has dropped takes its remembered tokens along', async
     sealingKeys: []
   } as const
   const keyRing = new KeyRing(store, settings)
-  await keyRing.prepare(START_MS)
+  await keyRing.prepare('dynamic', START_MS)
   const tokens = new AccessTokens(keyRing, { keyKind: 'dynamic', cacheBytes: 100_000 })
   const { text } = await tokens.mint(FACTS, {
     kind: 'dynamic',
@@ -243,7 +243,7 @@ test('a token of an unknown key costs the store a look, unless it says that it h
     accessTokenValidityMs: 3_600_000,
     sealingKeys: []
   })
-  await elsewhere.prepare(START_MS - 1000)
+  await elsewhere.prepare('dynamic', START_MS - 1000)
   const others = new AccessTokens(elsewhere, { keyKind: 'dynamic', cacheBytes: 0 })
   const { text } = await others.mint(FACTS, {
     kind: 'dynamic',
@@ -265,7 +265,7 @@ test('a key that another process added is found, whose header may still be anoth
   } as const
   const [here, there] = [new KeyRing(store, settings), new KeyRing(store, settings)]
   const tokens = new AccessTokens(here, { keyKind: 'dynamic', cacheBytes: 0 })
-  await there.prepare(START_MS)
+  await there.prepare('dynamic', START_MS)
   const { text } = await new AccessTokens(there, { keyKind: 'dynamic', cacheBytes: 0 }).mint(
     FACTS,
     {
