@@ -68,13 +68,13 @@ export class KeyRing {
 
   /** The key whose access tokens begin with this header segment, as far as this process knows. */
   findByHeader(header: string, nowMs: number): SigningKey | undefined {
+    // In the background: what is known verifies meanwhile.
+    if (this.#isStale(nowMs)) this.#reloadOnce(nowMs).catch(() => {})
     return usableAt(nowMs, this.#byHeader.get(header))
   }
 
   /** The key with this `kid`, as far as this process knows. */
   find(kid: string, nowMs: number): SigningKey | undefined {
-    // In the background: what is known verifies meanwhile.
-    if (this.#isStale(nowMs)) this.#reloadOnce(nowMs).catch(() => {})
     return usableAt(nowMs, this.#byKid.get(kid))
   }
 

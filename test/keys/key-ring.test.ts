@@ -304,16 +304,16 @@ test('who signs makes sure, once a minute, that its key is still in the store', 
 test('a ring that only verifies rereads the store once a minute, in the background', async (t) => {
   const store = memoryStore()
   const [issuer, verifier] = [await preparedRing(store), await preparedRing(store)]
-  const { kid } = await issuer.signingKey('dynamic', START_MS)
+  const { kid, header } = await issuer.signingKey('dynamic', START_MS)
   Object.assign(store, { listKeys: () => [] })
-  t.ok(verifier.find(kid, START_MS + MINUTE - 1))
-  t.ok(verifier.find(kid, START_MS + MINUTE), 'known until the store has answered')
-  while (verifier.find(kid, START_MS + MINUTE) !== undefined) await new Promise(setImmediate)
+  t.ok(verifier.findByHeader(header, START_MS + MINUTE - 1))
+  t.ok(verifier.findByHeader(header, START_MS + MINUTE), 'known until the store has answered')
+  while (verifier.findByHeader(header, START_MS + MINUTE) !== undefined) await new Promise(setImmediate)
   Object.assign(store, {
     listKeys: () => {
       throw new Error('down')
     }
   })
-  t.doesNotThrow(() => verifier.find(kid, START_MS + 2 * MINUTE))
+  t.doesNotThrow(() => verifier.findByHeader(header, START_MS + 2 * MINUTE))
   t.equal((await issuer.signingKey('dynamic', START_MS + 2 * MINUTE)).kid, kid)
 })
