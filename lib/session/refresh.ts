@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { HTTPException } from '../errors/http-exception.ts'
 import {
   ClearDuplicateSessionCookiesError,
   TokenTheftDetectedError,
@@ -73,7 +74,7 @@ async function chooseRefreshToken(
   // Also without a cookie: the reply to a request that has no session clears the client's tokens.
   if (bearer === undefined || accepted === 'cookie') refuseForeignOrigin(context, request)
   const cookies = parseCookies(request.headers.cookie)
-  if (accepted !== 'header') clearOlderCookies(context, request, cookies)
+  if (accepted !== 'header') await refuseDuplicates(context, request, cookies)
   const { refreshToken: cookie } = cookies
   const cameBothWays = bearer !== undefined && cookie !== undefined
   if (bearer !== undefined && accepted !== 'cookie')
@@ -85,24 +86,51 @@ async function chooseRefreshToken(
   return { text, method: 'cookie', cameBothWays }
 }
 
-/** Two cookies of one name are left behind by a `cookieDomain` that was changed. */
-function clearOlderCookies(
-  { settings, tokenReply }: SessionContext,
+/**
+ * Two cookies of one name are left behind by a `cookieDomain` that was changed. What a sibling domain
+ * sets is none of a session, and is passed over.
+ */
+async function refuseDuplicates(
+  context: SessionContext,
   request: FastifyRequest,
-  { moreAccessTokens, moreRefreshTokens }: ReceivedCookies
-): void {
-  if (settings.cookies.olderDomain === undefined) return
+  { accessToken, moreAccessTokens, refreshToken, moreRefreshTokens }: ReceivedCookies
+): Promise<void> {
+  const { settings, tokenReply, accessTokens, refreshTokens, clock } = context
   const duplicates: TokenType[] = []
   if (moreAccessTokens.length > 0) duplicates.push('access')
   if (moreRefreshTokens.length > 0) duplicates.push('refresh')
   if (duplicates.length === 0) return
-  tokenReply.clearOlder(request, duplicates)
-  throw new ClearDuplicateSessionCookiesError()
+  if (settings.cookies.olderDomain !== undefined) {
+    tokenReply.clearOlder(request, duplicates)
+    throw new ClearDuplicateSessionCookiesError()
+  }
+  const handles: string[] = []
+  for (const text of duplicates.includes('access') ? [accessToken, ...moreAccessTokens] : []) {
+    const token = await accessTokens.verify(text ?? '', clock.now())
+    if (typeof token !== 'string') handles.push(token.payload.sessionHandle)
+  }
+  if (hasTwice(handles)) throw duplicateCookies()
+  const presented = [refreshToken, ...moreRefreshTokens].map((text) =>
+    refreshTokens.read(text ?? '')
+  )
+  if (hasTwice(presented.flatMap((token) => token?.handle ?? []))) throw duplicateCookies()
+}
+
+function hasTwice(handles: readonly string[]): boolean {
+  return new Set(handles).size < handles.length
+}
+
+/** As the protocol has it: the front end shows nothing of it, so that somebody sees it. */
+function duplicateCookies(): HTTPException {
+  return new HTTPException(
+    500,
+    'The request contains multiple session cookies. Set olderCookieDomain to the cookieDomain that was used before, so that its cookies are cleared.'
+  )
 }
 
 /**
- * Of several cookies with one name, the one that can be exchanged counts. A sibling domain can set
- * more of them, and a changed `cookieDomain` leaves older ones behind: neither is a theft.
+ * Of several cookies with one name, the one that can be exchanged counts: a sibling domain can set more
+ * of them, which is no theft.
  */
 async function firstUsable(
   context: SessionContext,

@@ -222,6 +222,8 @@ test('sign-out: an override may answer a general error with 200', async (t) => {
 
 test('JWKS: the public keys, for as long as they may be cached, for every origin', async (t) => {
   const { app, clock } = await buildApp(t, { signingAlgorithm: 'RS256' })
+  // The static key is made with the first JWT that it signs.
+  await app.sessions.createJWT()
   const reply = await app.inject('/auth/jwt/jwks.json')
   t.equal(reply.statusCode, 200)
   const { keys } = reply.json()

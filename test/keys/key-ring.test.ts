@@ -308,7 +308,8 @@ test('a ring that only verifies rereads the store once a minute, in the backgrou
   Object.assign(store, { listKeys: () => [] })
   t.ok(verifier.findByHeader(header, START_MS + MINUTE - 1))
   t.ok(verifier.findByHeader(header, START_MS + MINUTE), 'known until the store has answered')
-  while (verifier.findByHeader(header, START_MS + MINUTE) !== undefined) await new Promise(setImmediate)
+  while (verifier.findByHeader(header, START_MS + MINUTE) !== undefined)
+    await new Promise(setImmediate)
   Object.assign(store, {
     listKeys: () => {
       throw new Error('down')
