@@ -8,10 +8,11 @@ import { deriveKeys } from './keys/secrets.ts'
 import type { SupersessionOptions } from './options/options.ts'
 import { OptionsError } from './options/options-error.ts'
 import { partOptions, resolveSettings, type Settings } from './options/resolve.ts'
-import { registerRoutes, sessionApis } from './routes.ts'
+import { deviceApis, registerRoutes, sessionApis } from './routes.ts'
 import { startCleanup } from './session/cleanup.ts'
 import { openClock } from './session/clock.ts'
 import type { SessionContext } from './session/context.ts'
+import { openDeviceBinding } from './session/device-binding.ts'
 import { SessionRecords } from './session/records.ts'
 import { Revocations } from './session/revocations.ts'
 import { createSessions } from './session/sessions.ts'
@@ -48,7 +49,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   })
   app.addHook('onSend', tokenReply.onSend)
 
-  const apis = sessionApis(sessions)
+  const apis = { ...sessionApis(sessions), ...deviceApis(context) }
   await app.register(
     async (scope) => registerRoutes(scope, settings.override.apis?.(apis) ?? apis),
     { prefix: settings.appInfo.routeBasePath }
@@ -94,14 +95,22 @@ async function openContext(
       log.warn({ kid }, 'a signing key in the store cannot be read: its secret is not listed here')
   })
   await keyRing.prepare(settings.keyKind, nowMs)
-  const refreshTokens = new RefreshTokens(await loadRefreshKeys(store, settings.secrets, nowMs))
+  const refreshKeys = await loadRefreshKeys(store, settings.secrets, nowMs)
+  const refreshTokens = new RefreshTokens(refreshKeys)
+  const { dbsc, dpop } = openDeviceBinding(settings, refreshKeys)
   const accessTokens = new AccessTokens(keyRing, {
     keyKind: settings.keyKind,
     cacheBytes: settings.accessTokenCacheBytes
   })
   const records = new SessionRecords(store, clock)
   const sameSite = sameSiteRule(settings.appInfo, settings.cookies)
-  const tokenReply = new TokenReply({ settings, now: clock.now, sameSite, ended: revocations })
+  const tokenReply = new TokenReply({
+    settings,
+    now: clock.now,
+    sameSite,
+    dbsc,
+    ended: revocations
+  })
   return {
     settings,
     clock,
@@ -112,7 +121,9 @@ async function openContext(
     refreshTokens,
     sameSite,
     tokenReply,
-    sockets
+    sockets,
+    dbsc,
+    dpop
   }
 }
 

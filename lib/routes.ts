@@ -1,10 +1,14 @@
 import type { FastifyInstance } from 'fastify'
 import type { SessionApis } from './options/options.ts'
+import { refreshDevice, registerDevice } from './session/bind-device.ts'
+import type { SessionContext } from './session/context.ts'
 import type { Sessions } from './session/types.ts'
 
 const ROUTES: readonly [api: keyof SessionApis, method: 'GET' | 'POST', path: string][] = [
   ['refreshPOST', 'POST', '/session/refresh'],
   ['signOutPOST', 'POST', '/signout'],
+  ['deviceRegistrationPOST', 'POST', '/session/device'],
+  ['deviceRefreshPOST', 'POST', '/session/device/refresh'],
   ['jwksGET', 'GET', '/jwt/jwks.json'],
   ['discoveryGET', 'GET', '/.well-known/openid-configuration']
 ]
@@ -28,8 +32,10 @@ export async function registerRoutes(scope: FastifyInstance, apis: SessionApis):
   }
 }
 
+type DeviceApis = Pick<SessionApis, 'deviceRegistrationPOST' | 'deviceRefreshPOST'>
+
 /** The handlers of the plugin's routes. Thin: all is decided in `app.sessions`. */
-export function sessionApis(sessions: Sessions): SessionApis {
+export function sessionApis(sessions: Sessions): Omit<SessionApis, keyof DeviceApis> {
   return {
     async refreshPOST(request, reply) {
       await sessions.refresh(request, reply)
@@ -55,5 +61,15 @@ export function sessionApis(sessions: Sessions): SessionApis {
       reply.header('access-control-allow-origin', '*')
       return sessions.discovery()
     }
+  }
+}
+
+/** What browsers call by themselves to bind a session to their device (DBSC). */
+export function deviceApis(context: Omit<SessionContext, 'sessions'>): DeviceApis {
+  const { dbsc } = context
+  if (dbsc === null) return { deviceRegistrationPOST: undefined, deviceRefreshPOST: undefined }
+  return {
+    deviceRegistrationPOST: (request) => registerDevice(context, dbsc, request),
+    deviceRefreshPOST: (request, reply) => refreshDevice(context, dbsc, request, reply)
   }
 }

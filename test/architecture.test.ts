@@ -19,11 +19,11 @@ const folders: Readonly<Record<string, readonly string[]>> = {
   options: [],
   keys: ['errors'],
   tokens: ['keys'],
-  transport: ['tokens', 'options'],
+  transport: ['device-binding', 'tokens', 'options'],
   'device-binding': ['keys'],
   errors: ['options'],
   stores: ['errors', 'options'],
-  session: ['transport', 'tokens', 'keys', 'errors', 'options'],
+  session: ['device-binding', 'transport', 'tokens', 'keys', 'errors', 'options'],
   supertokens: ['errors'],
   testing: []
 }

@@ -17,7 +17,7 @@ export interface BoundCookieSettings {
   readonly lifetimeMs: number
 }
 
-type SameSite = 'strict' | 'lax' | 'none'
+export type SameSite = 'strict' | 'lax' | 'none'
 
 /** So many cookies of this name are looked at. */
 const MAX_DUPLICATES = 4

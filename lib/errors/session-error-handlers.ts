@@ -45,8 +45,8 @@ export function sessionStatus(error: SessionError, settings: ErrorSettings): num
  */
 export function sessionHeaders(error: SessionError, { challenge }: ErrorSettings): HeaderBag {
   const scheme = challenge === false ? undefined : challenges.get(error.type)?.(challenge)
-  if (scheme === undefined) return { 'cache-control': 'no-store' }
-  return { 'cache-control': 'no-store', 'www-authenticate': scheme }
+  // An error that names a scheme itself knows better.
+  return scheme === undefined ? error.headers : { 'www-authenticate': scheme, ...error.headers }
 }
 
 const challenges: ReadonlyMap<string, (scheme: string) => string> = mapOf({

@@ -34,10 +34,14 @@ export type SessionErrorReason =
   | 'theft'
   | 'claims'
   | 'device'
+  | 'proof'
+  | 'unbound'
 
 /** What every session error may be given. */
 export interface SessionErrorInit {
   readonly reason?: SessionErrorReason
+  /** Put on the reply besides `Cache-Control`, whichever handler answers. */
+  readonly headers?: HeaderBag
   readonly cause?: unknown
 }
 
@@ -66,11 +70,18 @@ export abstract class SessionError<T extends string = string, P = unknown> exten
   /** Whether the reply takes the tokens away from the client, in cookies and headers alike. */
   readonly clearTokens: boolean
   readonly #payload: P
+  readonly #headers: HeaderBag
 
   constructor(
     type: T,
     message: string,
-    { payload, clearTokens, reason, cause }: SessionErrorInit & { payload: P; clearTokens: boolean }
+    {
+      payload,
+      clearTokens,
+      reason,
+      headers,
+      cause
+    }: SessionErrorInit & { payload: P; clearTokens: boolean }
   ) {
     // Every expired access token is one of these; a stack is most of what an error costs.
     const limit = suspendStacks()
@@ -81,6 +92,7 @@ export abstract class SessionError<T extends string = string, P = unknown> exten
     this.reason = reason
     this.clearTokens = clearTokens
     this.#payload = payload
+    this.#headers = headers === undefined ? noStore : { ...noStore, ...headers }
   }
 
   /** No property of its own, so that log serializers which copy those pass it over. */
@@ -108,7 +120,7 @@ export abstract class SessionError<T extends string = string, P = unknown> exten
 
   /** Nothing may store the reply. */
   get headers(): HeaderBag {
-    return noStore
+    return this.#headers
   }
 }
 

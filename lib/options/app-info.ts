@@ -15,6 +15,8 @@ export interface ResolvedAppInfo {
   readonly routeBasePath: string
   /** Path of the refresh route as requests arrive here. */
   readonly refreshPath: string
+  /** What a gateway takes off a path before it arrives here. */
+  readonly gatewayPath: string
   /** `iss` of access tokens. */
   readonly issuer: string
   readonly websiteOrigin: Exclude<AppInfo['origin'], undefined>
@@ -46,6 +48,7 @@ export function resolveAppInfo(appInfo: unknown, prefix: string): ResolvedAppInf
     publicBasePath,
     routeBasePath,
     refreshPath: `${servedBasePath}/session/refresh`,
+    gatewayPath,
     issuer: apiDomain + publicBasePath,
     websiteOrigin: websiteOriginOf(info, apiDomain)
   }

@@ -44,6 +44,26 @@ export interface AppInfo {
   readonly apiGatewayPath?: string
 }
 
+/** How a session is bound to a device: in cookies, or in headers. */
+export type DeviceBindingMethod = 'dbsc' | 'dpop'
+
+/** What the option `deviceBinding` may say besides the methods. */
+export interface DeviceBindingOptions {
+  readonly methods: DeviceBindingMethod | readonly DeviceBindingMethod[]
+  /**
+   * How long the bound cookie is accepted, and so a copy of all cookies elsewhere. The browser
+   * fetches the next one after nine tenths of it. Bounds: 5 seconds to a day.
+   * @defaultValue '10m'
+   */
+  readonly boundCookieLifetime?: Duration
+  /**
+   * Whether DPoP proofs have to carry a nonce of the server (RFC 9449 section 9). It is good for
+   * five minutes; a client is given one with the refusal of a proof that has none.
+   * @defaultValue false
+   */
+  readonly dpopNonces?: boolean
+}
+
 /** Anti-CSRF: a token per session, a header that other origins cannot send, or nothing. */
 export type AntiCsrfMode = 'VIA_TOKEN' | 'VIA_CUSTOM_HEADER' | 'NONE'
 
@@ -173,6 +193,19 @@ export interface SupersessionOptions extends ErrorsOptions {
    */
   readonly exposeAccessTokenToFrontendInCookieBasedAuth?: boolean
 
+  /**
+   * Binds sessions to the device that logged in, so that copied tokens are of no use elsewhere:
+   * `'dbsc'` (Device Bound Session Credentials) those in cookies, which needs https and a browser
+   * that knows it; `'dpop'` (RFC 9449) those in headers, where the client proves its key. Clients
+   * that do neither get sessions that are not bound; `verifySession({ deviceBound: true })` refuses
+   * those. `docs/device-binding.md` says what it protects from.
+   * @defaultValue sessions are not bound
+   */
+  readonly deviceBinding?:
+    | DeviceBindingMethod
+    | readonly DeviceBindingMethod[]
+    | DeviceBindingOptions
+
   /** Claims that every new session is given. */
   readonly claims?: readonly Claim<unknown>[]
   /** Claim validators of every route, unless it overrides them. */
@@ -203,6 +236,10 @@ export type SessionApi =
 export interface SessionApis {
   readonly refreshPOST: SessionApi
   readonly signOutPOST: SessionApi
+  /** Takes a browser's key. There with `deviceBinding` and `'dbsc'`. */
+  readonly deviceRegistrationPOST: SessionApi
+  /** Gives the next bound cookie. There with `deviceBinding` and `'dbsc'`. */
+  readonly deviceRefreshPOST: SessionApi
   readonly jwksGET: SessionApi
   readonly discoveryGET: SessionApi
 }

@@ -5,6 +5,7 @@ import { parseOrigin, type ResolvedAppInfo, resolveAppInfo } from './app-info.ts
 import { type Check, checkNames, functionOf, integerWithin, oneOf } from './check.ts'
 import { type CookieSettings, resolveCookies } from './cookies.ts'
 import { defaults } from './defaults.ts'
+import { type DeviceBindingSettings, resolveDeviceBinding } from './device-binding.ts'
 import { durationWithin } from './duration.ts'
 import type { AntiCsrfMode, SessionOverrides, SupersessionOptions } from './options.ts'
 import { OptionsError } from './options-error.ts'
@@ -33,6 +34,8 @@ export interface Settings {
   readonly absoluteLifetimeMs: number
   readonly maxSessionsPerUser: number
   readonly recordAddress: boolean
+  /** `null`: sessions are not bound to devices. */
+  readonly deviceBinding: DeviceBindingSettings | null
   readonly claims: readonly Claim<unknown>[]
   readonly globalClaimValidators: readonly ClaimValidator[]
   readonly override: SessionOverrides
@@ -79,7 +82,8 @@ const checkedTogether: readonly Name[] = [
   'olderCookieDomain',
   'cookieSecure',
   'cookieSameSite',
-  'accessTokenPath'
+  'accessTokenPath',
+  'deviceBinding'
 ]
 
 /** Names of the options that the session plugin reads itself. */
@@ -132,6 +136,7 @@ export function resolveSettings(options: Given, prefix: string): Settings {
       'longer than accessTokenValidity',
       given.absoluteLifetime
     )
+  const cookies = resolveCookies(given, appInfo, prefix)
   return Object.freeze({
     appInfo,
     secrets: read('secret') ?? [],
@@ -144,7 +149,8 @@ export function resolveSettings(options: Given, prefix: string): Settings {
     keyKind: read('useDynamicAccessTokenSigningKey') ? 'dynamic' : 'static',
     signingAlgorithm: read('signingAlgorithm'),
     accessTokenCacheBytes: read('accessTokenCacheMB') * 2 ** 20,
-    cookies: resolveCookies(given, appInfo, prefix),
+    cookies,
+    deviceBinding: resolveDeviceBinding(given.deviceBinding, cookies.secure),
     antiCsrf: read('antiCsrf'),
     allowedOrigins: read('allowedOrigins'),
     getTokenTransferMethod: read('getTokenTransferMethod'),

@@ -1,3 +1,5 @@
+import type { Dbsc } from '../device-binding/dbsc.ts'
+import type { DpopProofs } from '../device-binding/dpop.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import type { Settings } from '../options/resolve.ts'
 import type { SessionStore } from '../stores/store.ts'
@@ -22,6 +24,10 @@ export interface SessionContext {
   readonly sameSite: SameSiteRule
   readonly tokenReply: TokenReply
   readonly sockets: SessionSockets
+  /** `null`: sessions in cookies are not bound to devices. */
+  readonly dbsc: Dbsc | null
+  /** `null`: sessions in headers are not bound to devices. */
+  readonly dpop: DpopProofs | null
   /** `app.sessions`, the app's overrides included. */
   readonly sessions: Sessions
 }

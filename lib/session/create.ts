@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import type { SessionRecord } from '../stores/store.ts'
 import { parseCookies } from '../transport/cookies.ts'
-import { methodForNewSession, otherMethod, readBearerToken } from '../transport/token-headers.ts'
+import { methodForNewSession, otherMethod, readHeaderToken } from '../transport/token-headers.ts'
 import { foreignOriginOf, withAntiCsrfToken } from './anti-csrf.ts'
+import { publishBound } from './bind-device.ts'
 import { mergeClaims, newClaims } from './claims/custom-claims.ts'
 import type { SessionContext } from './context.ts'
+import { bindingOfLogin } from './device-binding.ts'
 import { endOfSession, issueTokens, type TokenPair } from './issue-tokens.ts'
-import { handleIn } from './records.ts'
+import { handleIn, type StoredDevice } from './records.ts'
 import { startRotation } from './rotation.ts'
 import { sessionTokens, VerifiedSession } from './session.ts'
 import type {
@@ -35,20 +37,28 @@ export async function createSession(
 ): Promise<Session> {
   const method = methodForNewSession(context, request)
   const withAntiCsrf = withAntiCsrfToken(context, method)
-  const tokens = await newSession(context, input, withAntiCsrf, deviceOf(context, request))
+  const binding = bindingOfLogin(context, request, method)
+  const device = { ...deviceOf(context, request), ...(binding !== undefined && { binding }) }
+  const tokens = await newSession(context, input, withAntiCsrf, device)
   const other = otherMethod(method)
   // Of two sessions in one client, the one that was not just made would win somewhere.
-  if (hasAccessToken(request, other)) context.tokenReply.clear(request, other)
+  if (hasAccessToken(context, request, other)) context.tokenReply.clear(request, other)
   context.tokenReply.issue(request, tokens, method)
   if (input.keepOldSession !== true) await endOldSession(context, request)
-  return new VerifiedSession(context, tokens.accessToken, method, request)
+  const session = new VerifiedSession(context, tokens.accessToken, method, request)
+  if (binding !== undefined) publishBound(request, session, binding.method)
+  return session
 }
 
 /** Ends the session whose access token came with a login, if it is good and came from the website. */
 async function endOldSession(context: SessionContext, request: FastifyRequest): Promise<void> {
   if (foreignOriginOf(context, request) !== null) return
   const { accessToken, moreAccessTokens } = parseCookies(request.headers.cookie)
-  for (const text of [readBearerToken(request), accessToken, ...moreAccessTokens]) {
+  for (const text of [
+    readHeaderToken(context.settings, request),
+    accessToken,
+    ...moreAccessTokens
+  ]) {
     const old = text && (await context.accessTokens.verify(text, context.clock.now()))
     if (typeof old === 'object') await context.sessions.revoke(old.payload.sessionHandle)
   }
@@ -69,7 +79,7 @@ async function newSession(
   context: SessionContext,
   input: NewSession,
   withAntiCsrf: boolean,
-  device: SessionDevice
+  device: StoredDevice
 ): Promise<TokenPair> {
   const { clock, settings, refreshTokens, store } = context
   const { userId, tenantId, accessTokenPayload, sessionData } = checkNewSession(input)
@@ -135,9 +145,13 @@ function deviceOf({ settings }: SessionContext, request: FastifyRequest): Sessio
   }
 }
 
-function hasAccessToken(request: FastifyRequest, method: TransferMethod): boolean {
+function hasAccessToken(
+  { settings }: SessionContext,
+  request: FastifyRequest,
+  method: TransferMethod
+): boolean {
   return method === 'header'
-    ? readBearerToken(request) !== undefined
+    ? readHeaderToken(settings, request) !== undefined
     : parseCookies(request.headers.cookie).accessToken !== undefined
 }
 

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import type { SessionRecord } from '../stores/store.ts'
 import type { RefreshToken } from '../tokens/refresh-token.ts'
 import type { SessionContext } from './context.ts'
-import { tenantOf } from './records.ts'
+import { bindingOf, tenantOf } from './records.ts'
 import type { AccessToken, AccessTokenPayload, IssuedTokens, JsonObject } from './types.ts'
 
 const JITTER_STEPS = 1_000_000
@@ -92,6 +92,7 @@ function mint(
     refreshTokenHash: lineage.hash,
     parentRefreshTokenHash: lineage.parentHash,
     antiCsrfToken: lineage.antiCsrfToken,
+    jkt: settings.deviceBinding === null ? undefined : bindingOf(record)?.jkt,
     customClaims: JSON.parse(record.payload) as JsonObject
   }
   const expiresAt = Math.floor(Math.min(endMs, latestMs) / 1000)

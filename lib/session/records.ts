@@ -1,7 +1,8 @@
+import type { DeviceJwk, ProofAlgorithm } from '../device-binding/device-key.ts'
 import { StoreUnavailableError } from '../errors/http-exception.ts'
 import type { SessionRecord, SessionStore } from '../stores/store.ts'
 import type { Clock } from './clock.ts'
-import type { JsonObject, SessionInformation } from './types.ts'
+import type { JsonObject, SessionDevice, SessionInformation } from './types.ts'
 
 /** Each lost race means that another request got through, so this many is a broken store. */
 const MAX_ATTEMPTS = 1000
@@ -11,6 +12,23 @@ const PUBLIC_TENANT = 'public'
 export type Change<Decision> =
   | { readonly record: SessionRecord; readonly decision: Decision; readonly nowMs: number }
   | { readonly record: null; readonly decision: null; readonly nowMs: number }
+
+/** What binds a session, as its record keeps it. */
+export type StoredBinding =
+  | { readonly method: 'dpop'; readonly jkt: string }
+  | {
+      readonly method: 'dbsc'
+      readonly jkt: string
+      readonly algorithm: ProofAlgorithm
+      readonly jwk: DeviceJwk
+      /** When the challenge was issued that was answered last; older ones are of no use any more. */
+      readonly answeredAt: number
+    }
+
+/** `device` of a record. Stores keep it as text, so that they need not know of bindings. */
+export interface StoredDevice extends SessionDevice {
+  readonly binding?: StoredBinding
+}
 
 /** The live sessions of a store: read, and changed by compare-and-set. Expired ones are missing. */
 export class SessionRecords {
@@ -80,9 +98,15 @@ export function tenantOf(handle: string): string {
   return separator < 0 ? PUBLIC_TENANT : handle.slice(separator + 1)
 }
 
+/** What binds a session to its device; `undefined` where nothing does. */
+export function bindingOf(record: SessionRecord): StoredBinding | undefined {
+  return (JSON.parse(record.device) as StoredDevice).binding
+}
+
 function informationOf(record: SessionRecord): SessionInformation {
   const { handle, userId, createdAt, expiresAt } = record
   const { successor, previous } = record.rotation
+  const { binding, ...device } = JSON.parse(record.device) as StoredDevice
   return {
     handle,
     userId,
@@ -92,6 +116,7 @@ function informationOf(record: SessionRecord): SessionInformation {
     sessionData: JSON.parse(record.sessionData) as JsonObject,
     accessTokenPayload: JSON.parse(record.payload) as JsonObject,
     lastRefreshedAt: Math.max(createdAt, successor?.handedOutAt ?? 0, previous?.confirmedAt ?? 0),
-    device: JSON.parse(record.device)
+    device,
+    ...(binding !== undefined && { deviceBinding: binding.method })
   }
 }

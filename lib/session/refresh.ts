@@ -12,8 +12,8 @@ import {
   ANTI_CSRF,
   acceptedMethod,
   otherMethod,
-  readBearerToken,
-  readHeader
+  readHeader,
+  readHeaderToken
 } from '../transport/token-headers.ts'
 import {
   checkCookieRefresh,
@@ -22,6 +22,7 @@ import {
   withAntiCsrfToken
 } from './anti-csrf.ts'
 import type { SessionContext } from './context.ts'
+import { checkRefreshingDevice } from './device-binding.ts'
 import { endOfSession, issueAccessToken, issueTokens } from './issue-tokens.ts'
 import { type Child, type RotationStep, rotate } from './rotation.ts'
 import { sessionTokens, VerifiedSession } from './session.ts'
@@ -42,7 +43,8 @@ export async function refreshRequest(
   const { text, method, cameBothWays } = await chooseRefreshToken(context, request)
   const tokens = await exchange(context, text, {
     withAntiCsrf: withAntiCsrfToken(context, method),
-    antiCsrfToken: readHeader(request, ANTI_CSRF)
+    antiCsrfToken: readHeader(request, ANTI_CSRF),
+    client: { method, request }
   })
   // Only the tokens that were just renewed stay with the client.
   if (cameBothWays) tokenReply.clear(request, otherMethod(method))
@@ -58,7 +60,11 @@ export async function rotateToken(
 ): Promise<SessionTokens> {
   const withAntiCsrf = context.settings.antiCsrf === 'VIA_TOKEN' && options.disableAntiCsrf !== true
   const { antiCsrfToken } = options
-  const tokens = await exchange(context, refreshToken, { withAntiCsrf, antiCsrfToken })
+  const tokens = await exchange(context, refreshToken, {
+    withAntiCsrf,
+    antiCsrfToken,
+    client: { method: 'header', request: null }
+  })
   // An app that stores whatever it gets has something to store, whether or not it is new.
   const kept = tokens.refreshToken?.text ?? refreshToken
   return sessionTokens(context, tokens.accessToken, kept)
@@ -70,7 +76,7 @@ async function chooseRefreshToken(
   request: FastifyRequest
 ): Promise<ChosenRefreshToken> {
   const accepted = acceptedMethod(context, request)
-  const bearer = readBearerToken(request)
+  const bearer = readHeaderToken(context.settings, request)
   // Also without a cookie: the reply to a request that has no session clears the client's tokens.
   if (bearer === undefined || accepted === 'cookie') refuseForeignOrigin(context, request)
   const cookies = parseCookies(request.headers.cookie)
@@ -156,15 +162,25 @@ async function firstUsable(
 async function exchange(
   context: SessionContext,
   text: string,
-  { withAntiCsrf, antiCsrfToken }: { withAntiCsrf: boolean; antiCsrfToken: string | undefined }
+  {
+    withAntiCsrf,
+    antiCsrfToken,
+    client
+  }: {
+    withAntiCsrf: boolean
+    antiCsrfToken: string | undefined
+    client: { method: TransferMethod; request: FastifyRequest | null }
+  }
 ): Promise<IssuedTokens> {
-  const { refreshTokens, records, store } = context
+  const { settings, refreshTokens, records, store } = context
   const presented = refreshTokens.read(text)
   if (presented === null)
     throw new UnauthorisedError('the refresh token is not one of ours', { reason: 'refresh-token' })
   if (withAntiCsrf) checkRefreshToken(presented, antiCsrfToken)
   const { issueChild, stepAt } = exchangeOf(context, presented, withAntiCsrf)
   const { record, decision, nowMs } = await records.change(presented.handle, (found, now) => {
+    // First: a thief without the device must not end the session, nor take part in its rotation.
+    if (settings.deviceBinding !== null) checkRefreshingDevice(context, found, text, client)
     const step = stepAt(found, now)
     return { decision: step, next: afterRefresh(context, found, step, now) }
   })

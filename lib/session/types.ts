@@ -28,6 +28,8 @@ export interface AccessTokenPayload extends SessionClaims {
   /** Not `null`: the token comes from a refresh and the store has not seen it in use yet. */
   readonly parentRefreshTokenHash1: string | null
   readonly antiCsrfToken: string | null
+  /** The key that the session is bound to (RFC 7800); left out where it is not bound. */
+  readonly cnf?: { readonly jkt: string }
   readonly [claim: string]: unknown
 }
 
@@ -66,6 +68,11 @@ export interface VerifySessionOptions {
    * @defaultValue false
    */
   readonly checkDatabase?: boolean
+  /**
+   * Whether sessions are refused, with 403, that are not bound to a device. Needs `deviceBinding`.
+   * @defaultValue false
+   */
+  readonly deviceBound?: boolean
   /** Answers the claim validators of this route, given the global ones and the session. */
   readonly overrideGlobalClaimValidators?: OverrideGlobalClaimValidators
 }
@@ -85,6 +92,8 @@ export interface SessionInformation {
   readonly lastRefreshedAt: number
   /** What was known of the client when it logged in. */
   readonly device: SessionDevice
+  /** What binds the session to its device; left out where nothing does. */
+  readonly deviceBinding?: 'dbsc' | 'dpop'
 }
 
 /** What the `User-Agent` header said, and the address, where the app keeps addresses. */

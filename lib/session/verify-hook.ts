@@ -10,6 +10,7 @@ const checks: Readonly<Record<keyof VerifySessionOptions, Check<unknown>>> = {
   sessionRequired: oneOf(true, false),
   antiCsrfCheck: oneOf(true, false),
   checkDatabase: oneOf(true, false),
+  deviceBound: oneOf(true, false),
   overrideGlobalClaimValidators: functionOf()
 }
 

@@ -9,10 +9,11 @@ import {
 import type { SessionRecord } from '../stores/store.ts'
 import { customClaimsOf } from '../tokens/access-token.ts'
 import { NO_COOKIES, parseCookies } from '../transport/cookies.ts'
-import { acceptedMethod, readBearerToken } from '../transport/token-headers.ts'
+import { acceptedMethod, readHeaderToken } from '../transport/token-headers.ts'
 import { checkAccessToken, checkCookieRequest } from './anti-csrf.ts'
 import { type ClaimsResult, claimSubject, validateClaims } from './claims/validate-claims.ts'
 import type { SessionContext } from './context.ts'
+import { checkDevice, isMintedUnbound, tokenChallenge } from './device-binding.ts'
 import { endOfSession, renewAccessToken } from './issue-tokens.ts'
 import { confirmByUse } from './rotation.ts'
 import { VerifiedSession } from './session.ts'
@@ -47,7 +48,7 @@ export function verifyRequest(
   options: VerifySessionOptions
 ): Awaitable<VerifiedSession | null> {
   const accepted = acceptedMethod(context, request)
-  const bearer = accepted === 'cookie' ? undefined : readBearerToken(request)
+  const bearer = accepted === 'cookie' ? undefined : readHeaderToken(context.settings, request)
   if (bearer !== undefined) {
     const token = context.accessTokens.verify(bearer, context.clock.now())
     // Something else may stand in that header, beside the session's cookies.
@@ -121,8 +122,14 @@ function checkVerified(
   token: AccessToken | SessionErrorReason,
   { method, request, antiCsrfToken, options }: Presentation
 ): Awaitable<VerifiedSession> {
-  if (typeof token === 'string') throw new TryRefreshTokenError(undefined, { reason: token })
+  if (typeof token === 'string')
+    throw new TryRefreshTokenError(undefined, {
+      reason: token,
+      ...tokenChallenge(context, request)
+    })
   checkAccessToken(token, antiCsrfToken)
+  if (context.settings.deviceBinding !== null || options.deviceBound === true)
+    checkDevice(context, token, { method, request }, options)
   const session = new VerifiedSession(context, token, method, request)
   // Not null: the token came with a refresh, and its first use confirms that it arrived.
   if (token.payload.parentRefreshTokenHash1 !== null)
@@ -152,6 +159,7 @@ async function confirm(
   })
   if (record === null) throw new UnauthorisedError(undefined, { reason: 'ended' })
   if (decision === 'stale') throw new TryRefreshTokenError(undefined, { reason: 'stale' })
+  refuseUnbound(context, record, payload)
   // Before the claims are checked: a 403 brings the client its new token all the same.
   session.renew(await renewAccessToken(context, record, payload, nowMs))
 }
@@ -167,11 +175,22 @@ function compare(
   const nowMs = context.clock.now()
   if (record === null || record.expiresAt <= nowMs)
     throw new UnauthorisedError(undefined, { reason: 'ended' })
+  refuseUnbound(context, record, token.payload)
   if (claimsTextOf(token.payload) === record.payload) return checkClaims(context, session, options)
   return renewAccessToken(context, record, token.payload, nowMs).then((renewed) => {
     session.renew(renewed)
     return checkClaims(context, session, options)
   })
+}
+
+/** Where the store was asked anyway, a token from before the binding ends at once. */
+function refuseUnbound(
+  { settings }: SessionContext,
+  record: SessionRecord,
+  payload: AccessTokenPayload
+): void {
+  if (settings.deviceBinding !== null && isMintedUnbound(record, payload))
+    throw new TryRefreshTokenError(undefined, { reason: 'device' })
 }
 
 /** As records keep them. Making one costs more than the rest of a check against the database. */

@@ -19,7 +19,8 @@ const PROTECTED_CLAIMS: ReadonlySet<string> = new Set([
   'antiCsrfToken',
   'rsub',
   'tId',
-  'stt'
+  'stt',
+  'cnf'
 ])
 
 /** Why a text is no good access token. */
@@ -45,6 +46,8 @@ export interface AccessTokenFacts {
   readonly refreshTokenHash: string
   readonly parentRefreshTokenHash: string | null
   readonly antiCsrfToken: string | null
+  /** The thumbprint of the key that the session is bound to. */
+  readonly jkt?: string | undefined
   readonly customClaims: JsonObject
 }
 
@@ -91,6 +94,8 @@ export class AccessTokens {
       parentRefreshTokenHash1: facts.parentRefreshTokenHash,
       antiCsrfToken: facts.antiCsrfToken
     })
+    // RFC 7800 section 3.1, RFC 9449 section 6.1.
+    if (facts.jkt !== undefined) Object.assign(payload, { cnf: { jkt: facts.jkt } })
     return { text: key.signAccessToken(payload), payload: deepFreeze(payload) }
   }
 

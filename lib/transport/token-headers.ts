@@ -7,6 +7,7 @@ import type { SameSiteRule } from './same-site.ts'
 
 const EXPOSE = 'access-control-expose-headers'
 const BEARER = 'Bearer '
+const DPOP = 'DPoP '
 
 /** Names of the headers that carry tokens to the client. */
 export const FRONT_TOKEN = 'front-token'
@@ -28,6 +29,22 @@ export function readBearerToken(request: FastifyRequest): string | undefined {
   // RFC 9110 section 11.1: a scheme has no case.
   if (!authorization.startsWith(BEARER) && !/^bearer /i.test(authorization)) return undefined
   return authorization.slice(BEARER.length).trim() || undefined
+}
+
+/** Whether the `Authorization` header has the scheme DPoP (RFC 9449 section 7.1). */
+export function isDpopScheme(request: FastifyRequest): boolean {
+  const { authorization } = request.headers
+  return authorization !== undefined && /^dpop /i.test(authorization)
+}
+
+/** The token of an `Authorization` header, by either scheme where sessions are bound by DPoP. */
+export function readHeaderToken(
+  { deviceBinding }: Pick<Settings, 'deviceBinding'>,
+  request: FastifyRequest
+): string | undefined {
+  if (deviceBinding === null || !deviceBinding.dpop || !isDpopScheme(request))
+    return readBearerToken(request)
+  return request.headers.authorization?.slice(DPOP.length).trim() || undefined
 }
 
 /** A header's value, where it came once and is not empty. */

@@ -1,6 +1,14 @@
 import type { FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
+import type { Binding } from '../device-binding/bound-cookie.ts'
+import { type Dbsc, REGISTRATION_HEADER } from '../device-binding/dbsc.ts'
 import type { Settings } from '../options/resolve.ts'
-import type { AccessToken, IssuedTokens, TokenType, TransferMethod } from '../session/types.ts'
+import type {
+  AccessToken,
+  AccessTokenPayload,
+  IssuedTokens,
+  TokenType,
+  TransferMethod
+} from '../session/types.ts'
 import { encodeFrontToken, REMOVE_FRONT_TOKEN } from '../tokens/front-token.ts'
 import {
   accessCookieExpiry,
@@ -28,6 +36,7 @@ class StagedTokens {
   issue: { tokens: IssuedTokens; method: TransferMethod } | null = null
   clear: TransferMethod | 'all' | null = null
   clearOlder: readonly TokenType[] = []
+  bind: Binding | null = null
 
   isOfOther(handle: string): boolean {
     return this.issue !== null && handleOf(this.issue.tokens) !== handle
@@ -39,6 +48,8 @@ export interface TokenReplySettings {
   /** The time, milliseconds since the epoch. */
   readonly now: () => number
   readonly sameSite: SameSiteRule
+  /** `null`: sessions in cookies are not bound to devices. */
+  readonly dbsc: Dbsc | null
   /** The sessions that are known to have ended: their tokens are not handed out any more. */
   readonly ended: { has(handle: string): boolean }
 }
@@ -54,12 +65,14 @@ export class TokenReply {
   readonly #settings: Settings
   readonly #now: () => number
   readonly #sameSite: SameSiteRule
+  readonly #dbsc: Dbsc | null
   readonly #ended: TokenReplySettings['ended']
 
-  constructor({ settings, now, sameSite, ended }: TokenReplySettings) {
+  constructor({ settings, now, sameSite, dbsc, ended }: TokenReplySettings) {
     this.#settings = settings
     this.#now = now
     this.#sameSite = sameSite
+    this.#dbsc = dbsc
     this.#ended = ended
   }
 
@@ -99,6 +112,13 @@ export class TokenReply {
     })
   }
 
+  /** Stages the bound cookie of a session whose browser has shown its key. */
+  bind(request: FastifyRequest, binding: Binding): void {
+    this.#stage(request, (staged) => {
+      staged.bind = binding
+    })
+  }
+
   /** Writes what was staged. A hook, for every reply. */
   readonly onSend: onSendHookHandler = (request, reply, payload, done) => {
     const holder = request as FastifyRequest & WithStaged
@@ -133,7 +153,7 @@ export class TokenReply {
   #apply(
     request: FastifyRequest,
     reply: FastifyReply,
-    { issue, clear, clearOlder }: StagedTokens
+    { issue, clear, clearOlder, bind }: StagedTokens
   ): void {
     const sameSite = this.#sameSite(request)
     const { cookies } = this.#settings
@@ -143,8 +163,9 @@ export class TokenReply {
     const issued = isEnded ? null : issue
     if (clear !== null) this.#clear(request, reply, clear, issued?.method)
     if (issued !== null) this.#issue(request, reply, issued.tokens, issued.method)
+    if (bind !== null) this.#bind(request, reply, bind)
     // Whoever stores such a reply stores a session with it.
-    if (issued !== null || clear !== null || clearOlder.length > 0)
+    if (issued !== null || clear !== null || bind !== null || clearOlder.length > 0)
       reply.header('cache-control', 'no-store')
   }
 
@@ -185,6 +206,18 @@ export class TokenReply {
     reply.header('set-cookie', tokenCookie(cookies, 'refresh', { value, expiresAt, sameSite }))
     const { antiCsrfToken } = accessToken.payload
     if (antiCsrfToken !== null) setExposedHeader(reply, ANTI_CSRF, antiCsrfToken)
+    this.#offerBinding(reply, accessToken.payload)
+  }
+
+  /** Asks the browser for a key, with a login and with each refresh until there is one. */
+  #offerBinding(reply: FastifyReply, { sessionHandle, cnf }: AccessTokenPayload): void {
+    if (this.#dbsc !== null && cnf === undefined)
+      reply.header(REGISTRATION_HEADER, this.#dbsc.registrationHeader(sessionHandle, this.#now()))
+  }
+
+  #bind(request: FastifyRequest, reply: FastifyReply, binding: Binding): void {
+    const cookie = this.#dbsc?.cookies.issue(binding, this.#sameSite(request), this.#now())
+    reply.header('set-cookie', cookie)
   }
 
   /** @param issued - How tokens are issued by the same reply: these are not cleared. */
@@ -199,6 +232,9 @@ export class TokenReply {
       const sameSite = this.#sameSite(request)
       reply.header('set-cookie', clearedCookie(cookies, 'access', sameSite))
       reply.header('set-cookie', clearedCookie(cookies, 'refresh', sameSite))
+      const bound = this.#dbsc?.cookies
+      if (bound !== undefined && bound.valuesIn(request.headers.cookie).length > 0)
+        reply.header('set-cookie', bound.clear(sameSite))
     }
     if (method !== 'cookie' && issued !== 'header') {
       setExposedHeader(reply, TOKEN_HEADERS.access, '')

@@ -7,6 +7,7 @@ test('an API lives on localhost unless it says otherwise', (t) => {
     publicBasePath: '/auth',
     routeBasePath: '/auth',
     refreshPath: '/auth/session/refresh',
+    gatewayPath: '',
     issuer: 'http://localhost:3000/auth',
     websiteOrigin: 'http://localhost:3000'
   })

@@ -1,0 +1,246 @@
+import type { FastifyRequest } from 'fastify'
+import { Challenges } from '../device-binding/challenges.ts'
+import { Dbsc } from '../device-binding/dbsc.ts'
+import { DpopProofs, type DpopRefusal, type DpopRequest } from '../device-binding/dpop.ts'
+import {
+  InvalidClaimsError,
+  type SessionErrorInit,
+  TryRefreshTokenError,
+  UnauthorisedError
+} from '../errors/session-errors.ts'
+import { deriveKeys } from '../keys/secrets.ts'
+import type { Settings } from '../options/resolve.ts'
+import type { SessionRecord } from '../stores/store.ts'
+import { isDpopScheme } from '../transport/token-headers.ts'
+import type { SessionContext } from './context.ts'
+import { bindingOf, type StoredBinding } from './records.ts'
+import type {
+  AccessToken,
+  AccessTokenPayload,
+  TransferMethod,
+  VerifySessionOptions
+} from './types.ts'
+
+type Context = Pick<SessionContext, 'settings' | 'clock' | 'dbsc' | 'dpop'>
+
+const NONCE_LIFETIME_MS = 300_000
+/** For `verifySession({ deviceBound: true })`: a 403 names it as it names a claim. */
+const UNBOUND = [{ id: 'deviceBound', reason: { message: 'the session is not bound to a device' } }]
+
+/** What the option `deviceBinding` asks for. */
+export function openDeviceBinding(
+  settings: Settings,
+  refreshKeys: readonly Buffer[]
+): Pick<SessionContext, 'dbsc' | 'dpop'> {
+  const { deviceBinding } = settings
+  if (deviceBinding === null) return { dbsc: null, dpop: null }
+  const keys = deriveKeys(refreshKeys, 'device binding')
+  const nonces = deviceBinding.dpopNonces ? new Challenges(keys, 'nonce', NONCE_LIFETIME_MS) : null
+  const { appInfo, cookies } = settings
+  const registrationPath = `${appInfo.publicBasePath}/session/device`
+  // The refresh route asks for the cookie, too.
+  const isBelow = `${registrationPath}/`.startsWith(`${cookies.accessTokenPath}/`)
+  const cookie = {
+    domain: cookies.domain,
+    path: isBelow ? cookies.accessTokenPath : '/',
+    lifetimeMs: deviceBinding.boundCookieLifetimeMs
+  }
+  const refreshPath = `${registrationPath}/refresh`
+  const initiators = initiatorsOf(settings)
+  const origin = appInfo.apiDomain
+  return {
+    dbsc: deviceBinding.dbsc
+      ? new Dbsc(keys, { origin, registrationPath, refreshPath, initiators, cookie })
+      : null,
+    dpop: deviceBinding.dpop ? new DpopProofs(nonces) : null
+  }
+}
+
+/** The website's host, where its pages are of another origin than the API. */
+function initiatorsOf({ appInfo: { websiteOrigin, apiDomain } }: Settings): string[] {
+  if (typeof websiteOrigin === 'function' || websiteOrigin === apiDomain) return []
+  return [new URL(websiteOrigin).hostname]
+}
+
+/**
+ * Binds a session that is about to be created in headers, where its client proves a key.
+ *
+ * @throws {@link UnauthorisedError} The proof is refused.
+ */
+export function bindingOfLogin(
+  context: Context,
+  request: FastifyRequest,
+  method: TransferMethod
+): StoredBinding | undefined {
+  if (context.dpop === null || method !== 'header' || request.headers['dpop'] === undefined)
+    return undefined
+  const jkt = checkProof(context, context.dpop, request, {
+    token: null,
+    isTokenNamed: false,
+    jkt: null
+  })
+  return { method: 'dpop', jkt }
+}
+
+/**
+ * Checks that an access token comes from the device that its session is bound to.
+ *
+ * @param request - `null` where the app took the token from somewhere itself: nothing can be shown.
+ * @throws {@link TryRefreshTokenError} The bound cookie is missing or of another session or key.
+ * @throws {@link UnauthorisedError} The proof is missing or refused.
+ * @throws {@link InvalidClaimsError} The session is not bound, and has to be.
+ */
+export function checkDevice(
+  context: Context,
+  { text, payload }: AccessToken,
+  { method, request }: { method: TransferMethod; request: FastifyRequest | null },
+  { deviceBound }: VerifySessionOptions
+): void {
+  const jkt = payload.cnf?.jkt
+  if (jkt === undefined) {
+    if (deviceBound === true)
+      throw new InvalidClaimsError(UNBOUND, undefined, { reason: 'unbound' })
+    // RFC 9449 section 7.1: with this scheme the token has to be bound to the key.
+    if (method === 'header' && context.dpop !== null && request !== null && isDpopScheme(request))
+      throw refusedProof(context, context.dpop, 'other-key')
+    return
+  }
+  if (method === 'header' && request !== null && context.dpop !== null) {
+    // RFC 9449 section 7.1: a bound token comes with the scheme DPoP, and is none for Bearer.
+    if (!isDpopScheme(request)) throw refusedProof(context, context.dpop, 'malformed')
+    checkProof(context, context.dpop, request, { token: text, isTokenNamed: true, jkt })
+  } else if (
+    method === 'header' ||
+    request === null ||
+    !showsCookie(context, payload, jkt, request)
+  ) {
+    throw new TryRefreshTokenError(undefined, { reason: 'device' })
+  }
+}
+
+/**
+ * Checks that a refresh token comes from the device that its session is bound to. The session lives
+ * on, and so do the client's tokens: it is its owner who would lose them.
+ *
+ * @throws {@link UnauthorisedError} It does not.
+ */
+export function checkRefreshingDevice(
+  context: Context,
+  record: SessionRecord,
+  text: string,
+  { method, request }: { method: TransferMethod; request: FastifyRequest | null }
+): void {
+  const jkt = bindingOf(record)?.jkt
+  if (jkt === undefined) return
+  if (method === 'header' && request !== null && context.dpop !== null) {
+    checkProof(context, context.dpop, request, { token: text, isTokenNamed: false, jkt })
+    return
+  }
+  const binding = { handle: record.handle, jkt }
+  if (method === 'header' || request === null || endOfCookie(context, binding, request) === null)
+    throw new UnauthorisedError('the session is bound to a device that did not show itself', {
+      clearTokens: false,
+      reason: 'device'
+    })
+}
+
+/** A token that was minted before its session was bound, or for another key. */
+export function isMintedUnbound(record: SessionRecord, { cnf }: AccessTokenPayload): boolean {
+  return bindingOf(record)?.jkt !== cnf?.jkt
+}
+
+/** How a client that uses the scheme DPoP is told that its token is no good (RFC 9449 section 7.1). */
+export function tokenChallenge(
+  { dpop }: Context,
+  request: FastifyRequest | null
+): Pick<SessionErrorInit, 'headers'> {
+  if (dpop === null || request === null || !isDpopScheme(request)) return {}
+  return { headers: { 'www-authenticate': 'DPoP error="invalid_token", algs="ES256 RS256"' } }
+}
+
+/** The bound cookie that came with an access token last: it is compared, and not computed again. */
+const seenCookies = new WeakMap<AccessTokenPayload, { pair: string; endMs: number }>()
+
+function showsCookie(
+  context: Context,
+  payload: AccessTokenPayload,
+  jkt: string,
+  request: FastifyRequest
+): boolean {
+  const seen = seenCookies.get(payload)
+  // Wherever in the header it stands: whoever knows this text has the cookie.
+  if (
+    seen !== undefined &&
+    context.clock.now() < seen.endMs &&
+    request.headers.cookie?.includes(seen.pair) === true
+  )
+    return true
+  const binding = { handle: payload.sessionHandle, jkt }
+  const found = endOfCookie(context, binding, request)
+  if (found === null) return false
+  seenCookies.set(payload, found)
+  return true
+}
+
+function endOfCookie(
+  { dbsc, clock }: Context,
+  binding: { readonly handle: string; readonly jkt: string },
+  request: FastifyRequest
+): { pair: string; endMs: number } | null {
+  if (dbsc === null) return null
+  const { cookies } = dbsc
+  for (const value of cookies.valuesIn(request.headers.cookie)) {
+    const endMs = cookies.endOf(value, binding, clock.now())
+    if (endMs !== null) return { pair: `${cookies.name}=${value}`, endMs }
+  }
+  return null
+}
+
+/** A proof is good once, but a request may be verified by several hooks. */
+const acceptedProofs = new WeakMap<FastifyRequest, { token: string | null; jkt: string }>()
+
+/** @returns The thumbprint of the key that signed. */
+function checkProof(
+  context: Context,
+  dpop: DpopProofs,
+  request: FastifyRequest,
+  wanted: Pick<DpopRequest, 'token' | 'isTokenNamed' | 'jkt'>
+): string {
+  const accepted = acceptedProofs.get(request)
+  if (accepted !== undefined && accepted.token === wanted.token) return accepted.jkt
+  const { method, headers } = request
+  const proof = headers['dpop']
+  const url = urlOf(context.settings, request)
+  const key =
+    typeof proof === 'string'
+      ? dpop.check(proof, { method, url, ...wanted }, context.clock.now())
+      : 'malformed'
+  if (typeof key === 'string') throw refusedProof(context, dpop, key)
+  acceptedProofs.set(request, { token: wanted.token, jkt: key.jkt })
+  return key.jkt
+}
+
+/** The URL of a request as its client knows it: the API's origin, and the path before the gateway. */
+function urlOf({ appInfo }: Settings, { originalUrl }: FastifyRequest): string {
+  const query = originalUrl.indexOf('?')
+  const path = query < 0 ? originalUrl : originalUrl.slice(0, query)
+  return appInfo.apiDomain + appInfo.gatewayPath + path
+}
+
+/** RFC 9449 sections 5, 7.1 and 9. */
+function refusedProof(
+  { clock }: Context,
+  dpop: DpopProofs,
+  refusal: DpopRefusal
+): UnauthorisedError {
+  const error = refusal === 'nonce' ? 'use_dpop_nonce' : 'invalid_dpop_proof'
+  const nonce = dpop.newNonce(clock.now())
+  return new UnauthorisedError(`the DPoP proof is refused: ${refusal}`, {
+    clearTokens: false,
+    reason: 'proof',
+    headers: {
+      'www-authenticate': `DPoP error="${error}", error_description="${refusal}", algs="ES256 RS256"`,
+      ...(nonce !== null && { 'dpop-nonce': nonce })
+    }
+  })
+}
