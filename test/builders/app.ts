@@ -25,7 +25,8 @@ export async function buildApp(
   serverOptions: FastifyServerOptions = {}
 ): Promise<BuiltApp> {
   const clock = new TestClock()
-  const app = Fastify(serverOptions) as FastifyInstance
+  // No time limit: a busy machine may take long to make keys.
+  const app = Fastify({ pluginTimeout: 0, ...serverOptions }) as FastifyInstance
   t.teardown(() => app.close())
   await app.register(supersession, { ...FAST_KEYS, clock: clock.read, ...options })
   addRoutes(app)

@@ -30,13 +30,15 @@ export interface FaultSettings {
   /** A process is killed this often, on average; it is paused, and the store dies, less often. */
   readonly killIntervalMs: number
   readonly onCrash: () => void
+  /** How many refreshes have succeeded. */
+  readonly refreshes: () => number
 }
 
 /** Makes things fail until it is over, and ends when everything runs again. */
 export async function failNowAndThen(
   fleet: Fleet,
   server: BackendServer | undefined,
-  { faults, random, isOver, killIntervalMs, onCrash }: FaultSettings
+  { faults, random, isOver, killIntervalMs, onCrash, refreshes }: FaultSettings
 ): Promise<void> {
   const crash = async (): Promise<void> => {
     onCrash()
@@ -57,8 +59,10 @@ export async function failNowAndThen(
   }
   const crashOneByOne = async (): Promise<void> => {
     while (!isOver()) {
+      const before = refreshes()
       await pause(8 * random() * killIntervalMs)
-      await crash()
+      // Clients that were not served since the last crash would not notice another.
+      if (refreshes() > before) await crash()
     }
   }
   await Promise.all([

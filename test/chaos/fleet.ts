@@ -50,10 +50,14 @@ export class Fleet {
     return this.#choose(random)?.port
   }
 
-  /** Kills one process in the middle of its work, and starts another. */
+  /**
+   * Kills one process in the middle of its work, and starts another. Does nothing while half of the
+   * processes are down: a slow machine starts them more slowly than they would be killed.
+   */
   async killOne(random: number): Promise<void> {
+    const { size, skewsMs } = this.#settings
     const killed = this.#choose(random)
-    if (killed === undefined) return
+    if (killed === undefined || this.#workers.length <= (size * skewsMs.length) / 2) return
     this.#workers = this.#workers.filter((worker) => worker !== killed)
     this.kills++
     killed.process.kill('SIGKILL')

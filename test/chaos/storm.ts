@@ -117,7 +117,8 @@ export async function storm(durable: DurableStore, settings: StormSettings): Pro
         random,
         isOver,
         killIntervalMs,
-        onCrash: () => crashes++
+        onCrash: () => crashes++,
+        refreshes: () => seen.refreshes
       }),
       ...browsers.map((browser) => browser.run(isOver))
     ])

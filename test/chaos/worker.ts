@@ -16,7 +16,8 @@ process.on('disconnect', () => process.exit())
 
 const durable = durableStores.find((one) => one.name === name) as DurableStore
 const { store } = durable.connect(String(address))
-const app: FastifyInstance = Fastify()
+// A slow machine starts slowly, and the store may be down.
+const app: FastifyInstance = Fastify({ pluginTimeout: 0 })
 try {
   await app.register(supersession, {
     ...FAST_KEYS,
