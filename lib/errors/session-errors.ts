@@ -27,6 +27,7 @@ export type SessionErrorReason =
   | 'custom-header'
   | 'origin'
   | 'duplicate-cookies'
+  | 'first-generation'
   | 'refresh-token'
   | 'stale'
   | 'revoked'

@@ -64,7 +64,8 @@ export function verifyRequest(
       ? context.accessTokens.verify(cookies.accessToken, context.clock.now())
       : firstGood(context, [cookies.accessToken, ...cookies.moreAccessTokens])
   if (token === 'malformed') return noSession(options, token)
-  return checkToken(context, token, { method: 'cookie', request, antiCsrfToken, options })
+  const counted = cookies.hasIdRefreshToken ? onlyRefreshed(token) : token
+  return checkToken(context, counted, { method: 'cookie', request, antiCsrfToken, options })
 }
 
 /**
@@ -96,6 +97,19 @@ async function firstGood(
     if (typeof token !== 'string') return token
   }
   return 'duplicate-cookies'
+}
+
+/**
+ * A cookie of the protocol's first generation asks for one refresh, whose reply clears it. A token
+ * that comes from a refresh passes beside it: a sibling domain may have set the cookie, where no
+ * reply of ours can clear it.
+ */
+async function onlyRefreshed(
+  found: Awaitable<AccessToken | SessionErrorReason>
+): Promise<AccessToken | SessionErrorReason> {
+  const token = await found
+  if (typeof token === 'string' || token.payload.parentRefreshTokenHash1 !== null) return token
+  return 'first-generation'
 }
 
 function noSession(

@@ -91,18 +91,34 @@ for (const method of METHODS) {
     answers(t, nobody, 401, UNAUTHORISED)
     clearsAllTokens(t, nobody)
   })
-
-  test(`by ${method}: a cookie sIdRefreshToken decides nothing`, async (t) => {
-    const { app } = await appWith(t)
-    const client = new Client(app, method)
-    await client.login()
-    const cookie = `sAccessToken=${client.accessToken}; sIdRefreshToken=x`
-    for (const url of ['/me', '/maybe'])
-      t.equal((await client.request({ method: 'GET', url, headers: { cookie } })).statusCode, 200)
-    const without = await app.inject({ url: '/maybe', headers: { cookie: 'sIdRefreshToken=x' } })
-    t.same(without.json(), { userId: null })
-  })
 }
+
+test('a cookie sIdRefreshToken without a session decides nothing', async (t) => {
+  const { app } = await appWith(t)
+  const reply = await app.inject({ url: '/maybe', headers: { cookie: 'sIdRefreshToken=x' } })
+  t.same(reply.json(), { userId: null })
+})
+
+test('by header: a cookie sIdRefreshToken decides nothing', async (t) => {
+  const { app } = await appWith(t)
+  const { accessToken } = await app.sessions.issue({ userId: 'ada' })
+  const headers = { authorization: `Bearer ${accessToken}`, cookie: 'sIdRefreshToken=x' }
+  for (const url of ['/me', '/maybe']) t.equal((await app.inject({ url, headers })).statusCode, 200)
+})
+
+test('by cookie: beside sIdRefreshToken a token has to come from a refresh', async (t) => {
+  const { app } = await appWith(t)
+  const client = new Client(app, 'cookie')
+  await client.login()
+  const get = (url: string) =>
+    app.inject({
+      url,
+      headers: { cookie: `sAccessToken=${client.accessToken}; sIdRefreshToken=x` }
+    })
+  for (const url of ['/me', '/maybe']) asksForRefresh(t, await get(url))
+  await client.refresh()
+  for (const url of ['/me', '/maybe']) t.equal((await get(url)).statusCode, 200)
+})
 
 test('by cookie: two access cookies ask for a refresh where neither is good', async (t) => {
   const { app } = await appWith(t)
