@@ -491,3 +491,88 @@ test('an error that only looks like one of validation is no 422', async (t) => {
   })
   t.equal((await app.inject('/')).statusCode, 409)
 })
+
+test('with attachValidation everything that Fastify puts on the error is there', async (t) => {
+  const schema = { body: object({ n: integer }) }
+  const handler = async (request: { validationError?: Error }) => {
+    const { validation, validationContext, statusCode, code } = Object(request.validationError)
+    return { validation, validationContext, statusCode, code }
+  }
+  const { app } = await errorApp(t)
+  app.post('/', { schema, attachValidation: true }, handler)
+  const plain = Fastify()
+  t.teardown(() => plain.close())
+  plain.post('/', { schema, attachValidation: true }, handler)
+  const send = (to: typeof plain) => to.inject({ method: 'POST', url: '/', payload: { n: 'x' } })
+  t.same((await send(app as never)).json(), (await send(plain)).json())
+  const own = new RequestValidationError([])
+  t.match(own, { statusCode: 422, validation: undefined, validationContext: undefined })
+})
+
+test('a validator that chooses a status keeps it', async (t) => {
+  for (const [statusCode, status] of [
+    [409, 409],
+    [401, 401],
+    [400, 422],
+    [500, 500]
+  ] as const) {
+    const { app } = await errorApp(t)
+    app.setValidatorCompiler(() => () => ({
+      error: Object.assign(new Error('x'), { statusCode })
+    }))
+    app.post('/', { schema: { body: {} } }, async () => 'ok')
+    const reply = await app.inject({ method: 'POST', url: '/', payload: {} })
+    t.equal(reply.statusCode, status, String(statusCode))
+  }
+})
+
+test('what is named like a secret is not echoed, wherever it stands and however it is spelled', async (t) => {
+  const names = [
+    'pin',
+    'cardPin',
+    'card_pin',
+    'CVV',
+    'cvcCode',
+    'jwt',
+    'idJwt',
+    'authorization',
+    'privateKey',
+    'private_key',
+    'accessToken',
+    'otp',
+    'password',
+    'apiKey',
+    'credentials',
+    'sessionId'
+  ]
+  const schema = {
+    body: object({ deep: object(Object.fromEntries(names.map((name) => [name, integer]))) }),
+    querystring: object(Object.fromEntries(names.map((name) => [name, integer])))
+  }
+  for (const name of names) {
+    const { post } = await itemsApp(t, schema)
+    const reply = await post(`/items/1?${name}=hunter2`, { deep: { [name]: 'hunter2' } })
+    t.equal(reply.statusCode, 422)
+    t.notMatch(reply.body, 'hunter2', name)
+  }
+  const { post } = await itemsApp(t, { body: object({ spinner: integer, opinion: integer }) })
+  t.match((await post('/items/1', { spinner: 'shown', opinion: 'shown' })).body, 'shown')
+})
+
+test('a body of a client that comes back in an answer takes linear work', async (t) => {
+  const { app, post } = await itemsApp(t, { body: object({}, { required: ['k'] }) })
+  app.setExceptionHandler(RequestValidationError, (error) => ({ body: error.body }))
+  const headers = { 'content-type': 'application/json' }
+  const wide = `[${'1,'.repeat(40_000)}1]`
+  const objects = `[${'{},'.repeat(250_000)}{}]`
+  for (const [payload, expected] of [
+    [`{"a":${'['.repeat(4000)}${']'.repeat(4000)}}`, /Too deep/],
+    [`{"a":${'{"b":'.repeat(4000)}1${'}'.repeat(4000)}}`, /Too deep/],
+    [`{"a":${wide}}`, /1,1,1/],
+    [`{"a":${objects}}`, /Too large/]
+  ] as const) {
+    const reply = await post('/items/1', payload, headers)
+    t.equal(reply.statusCode, 422)
+    t.match(reply.body.slice(0, 2000) + reply.body.slice(-2000), expected)
+  }
+})

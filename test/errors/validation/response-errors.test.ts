@@ -102,3 +102,16 @@ test('a payload or a status that cannot be sent is a 500 without its text', asyn
     t.equal(reply.headers['content-type'], 'application/json; charset=utf-8')
   }
 })
+
+test('the log line of an invalid response says of which route it was', async (t) => {
+  const { app, lines } = await errorApp(t)
+  app.setSerializerCompiler(() => () => {
+    throw Object.assign(new Error('x'), { code: 'FST_ERR_RESPONSE_SERIALIZATION' })
+  })
+  const schema = { response: { 200: { type: 'object' } } }
+  app.get('/items/:id', { schema }, async () => ({}))
+  t.equal((await app.inject('/items/1')).statusCode, 500)
+  const line = lines.find(({ level }) => level === 50)
+  t.match(line, { route: '/items/:id', method: 'GET' })
+  t.match(line, { err: { endpoint: { method: 'GET', url: '/items/:id' } } })
+})

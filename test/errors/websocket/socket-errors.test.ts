@@ -8,6 +8,7 @@ import errors, {
   guardSocket,
   HTTPException,
   InvalidClaimsError,
+  on,
   TryRefreshTokenError,
   WebSocketException,
   WebSocketRequestValidationError,
@@ -264,4 +265,34 @@ test('before the upgrade they are answered over HTTP', async (t) => {
   }
   app.get('/', { websocket: true, preHandler }, () => t.fail('must not run'))
   t.same(await refusalOf(app, '/'), [401, '{"message":"try refresh token"}'])
+})
+
+test('a handler that leaves the socket open is logged, and the default closes', async (t) => {
+  const { app, lines } = await socketApp(t)
+  app.setWebSocketExceptionHandler(WebSocketException, () => {})
+  throwingSocket(app, '/', new WebSocketException(4001, 'later'))
+  t.same(await closingOf(app, '/'), [4001, 'later'])
+  t.ok(lines.some(({ msg }) => msg === 'a WebSocket exception handler did not close'))
+  t.match(
+    lines.find(({ msg }) => msg === 'websocket closed'),
+    { error: { name: 'WebSocketException', code: 4001 } }
+  )
+})
+
+test('a handler of WebSocketException in the table for HTTP is given the socket after the upgrade', async (t) => {
+  const asked: unknown[] = []
+  const { app } = await socketApp(t, {
+    exceptionHandlers: [
+      on(WebSocketException, (error, request, replyOrSocket) => {
+        asked.push([error.code, request.url])
+        const socket = replyOrSocket as unknown as { close(code: number, reason: string): void }
+        socket.close(4002, 'by the table')
+      })
+    ]
+  })
+  throwingSocket(app, '/', new WebSocketException(4001))
+  throwingSocket(app, '/other', new HTTPException(404))
+  t.same(await closingOf(app, '/'), [4002, 'by the table'])
+  t.same(await closingOf(app, '/other'), [1008, 'Not Found'])
+  t.same(asked, [[4001, '/']])
 })
