@@ -132,10 +132,3 @@ test('no token, hash, key or secret stands in a log line or an error body', asyn
   t.notMatch(written, /ada@example\.com/, 'nor a personal datum')
   t.ok(lines.length > 10)
 })
-
-test('an access token that is too long for a cookie is warned of', async (t) => {
-  const { lines, logger } = logLines()
-  const { app } = await buildApp(t, {}, { logger })
-  await new Client(app, 'cookie').login('ada', { accessTokenPayload: { a: 'x'.repeat(3500) } })
-  t.ok(lines.some((line) => line.includes('too long for a cookie')))
-})

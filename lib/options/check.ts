@@ -21,6 +21,13 @@ export function integerWithin(min: number, max: number): Check<number> {
   }
 }
 
+export function numberWithin(min: number, max: number): Check<number> {
+  return (value, option) => {
+    if (typeof value === 'number' && value >= min && value <= max) return value
+    throw new OptionsError(option, `a number from ${min} to ${max}`, value)
+  }
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: parameters are contravariant; only any stands for all functions
 export function functionOf<T extends (...args: any[]) => unknown>(): Check<T> {
   return (value, option) => {
@@ -39,6 +46,16 @@ export function anyOf(expected: string, ...checks: readonly Check<unknown>[]): C
     }
     throw new OptionsError(option, expected, value)
   }
+}
+
+/** What each member of an object has to be. */
+export type Checks = Readonly<Record<string, Check<unknown>>>
+
+/** Checks the members of an object. What is `undefined` was left out. */
+export function checkMembers(value: unknown, checks: Checks, path: string): void {
+  checkNames(value, Object.keys(checks), path)
+  for (const [name, check] of Object.entries(checks))
+    if (value[name] !== undefined) check(value[name], `${path}.${name}`)
 }
 
 /**
@@ -65,12 +82,13 @@ export function checkNames(
   }
 }
 
-/** The name that was probably meant: at most every third letter is wrong, whatever their case. */
+/** The name that was probably meant: cut short, or with every third letter wrong at most. */
 function nearestName(name: string, known: Iterable<string>): string | undefined {
   let nearest: string | undefined
   let fewest = Math.floor(name.length / 3) + 1
   for (const candidate of known) {
-    const edits = editsBetween(name.toLowerCase(), candidate.toLowerCase())
+    const [given, whole] = [name.toLowerCase(), candidate.toLowerCase()]
+    const edits = given.length > 3 && whole.startsWith(given) ? 1 : editsBetween(given, whole)
     if (edits < fewest) {
       nearest = candidate
       fewest = edits

@@ -2,7 +2,7 @@ import type { KeyKind, SigningAlgorithm } from '../keys/algorithms.ts'
 import type { Claim, ClaimValidator } from '../session/types.ts'
 import type { SessionStore } from '../stores/store.ts'
 import { parseOrigin, type ResolvedAppInfo, resolveAppInfo } from './app-info.ts'
-import { type Check, checkNames, functionOf, integerWithin, oneOf } from './check.ts'
+import { type Check, checkNames, functionOf, integerWithin, numberWithin, oneOf } from './check.ts'
 import { type CookieSettings, resolveCookies } from './cookies.ts'
 import { defaults } from './defaults.ts'
 import { type DeviceBindingSettings, resolveDeviceBinding } from './device-binding.ts'
@@ -168,13 +168,6 @@ export function resolveSettings(options: Given, prefix: string): Settings {
 
 function optional<T>(check: Check<T>): Check<T | undefined> {
   return (value, option) => (value === undefined ? undefined : check(value, option))
-}
-
-function numberWithin(min: number, max: number): Check<number> {
-  return (value, option) => {
-    if (typeof value === 'number' && value >= min && value <= max) return value
-    throw new OptionsError(option, `a number from ${min} to ${max}`, value)
-  }
 }
 
 /** A list of origins as browsers write them, or a function. */

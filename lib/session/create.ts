@@ -8,8 +8,8 @@ import { publishBound } from './bind-device.ts'
 import { mergeClaims, newClaims } from './claims/custom-claims.ts'
 import type { SessionContext } from './context.ts'
 import { bindingOfLogin } from './device-binding.ts'
-import { endOfSession, issueTokens, type TokenPair } from './issue-tokens.ts'
-import { handleIn, type StoredDevice } from './records.ts'
+import { endOfSession, issueTokens, refuseDroppedCookie, type TokenPair } from './issue-tokens.ts'
+import { handleIn, isStorable, type StoredDevice } from './records.ts'
 import { startRotation } from './rotation.ts'
 import { sessionTokens, VerifiedSession } from './session.ts'
 import type {
@@ -38,7 +38,11 @@ export async function createSession(
   const method = methodForNewSession(context, request)
   const withAntiCsrf = withAntiCsrfToken(context, method)
   const binding = bindingOfLogin(context, request, method)
-  const device = { ...deviceOf(context, request), ...(binding !== undefined && { binding }) }
+  const device = {
+    ...deviceOf(context, request),
+    transferMethod: method,
+    ...(binding !== undefined && { binding })
+  }
   const tokens = await newSession(context, input, withAntiCsrf, device)
   const other = otherMethod(method)
   // Of two sessions in one client, the one that was not just made would win somewhere.
@@ -100,6 +104,7 @@ async function newSession(
     rotation: startRotation(refreshToken.hash),
     revision: 0
   }
+  refuseDroppedCookie(context, record)
   // Issued first: where no key can sign, nothing is left behind in the store.
   const tokens = await issueTokens(context, record, refreshToken, nowMs)
   await store.insert(record)
@@ -164,6 +169,8 @@ function checkNewSession(input: NewSession): Required<NewSession> {
   const { userId, tenantId = 'public' } = input
   if (typeof userId !== 'string' || userId === '' || bytesInJson(userId) > MAX_USER_ID_BYTES)
     throw new TypeError(`userId must be a string of 1 to ${MAX_USER_ID_BYTES} bytes in JSON`)
+  if (!isStorable(userId))
+    throw new TypeError('userId must be well-formed text without NUL: stores cannot keep others')
   // The tenant stands in the handle behind an underscore, which it therefore has none of.
   if (
     typeof tenantId !== 'string' ||

@@ -1,8 +1,10 @@
-import { randomInt } from 'node:crypto'
+import { randomInt, randomUUID } from 'node:crypto'
 import type { SessionRecord } from '../stores/store.ts'
+import { type AccessTokenFacts, longestTokenLength } from '../tokens/access-token.ts'
 import type { RefreshToken } from '../tokens/refresh-token.ts'
+import { MAX_ACCESS_COOKIE_LENGTH } from '../transport/cookies.ts'
 import type { SessionContext } from './context.ts'
-import { bindingOf, tenantOf } from './records.ts'
+import { bindingOf, type StoredDevice, tenantOf } from './records.ts'
 import type { AccessToken, AccessTokenPayload, IssuedTokens, JsonObject } from './types.ts'
 
 const JITTER_STEPS = 1_000_000
@@ -77,15 +79,32 @@ export function remintAccessToken(
   return mint(context, record, lineageOf(payload), { nowMs, endMs: payload.exp * 1000 })
 }
 
-/** @param times.endMs - The token ends here, or with its session if that is earlier. */
-function mint(
-  { settings, accessTokens }: Context,
-  record: SessionRecord,
-  lineage: Lineage,
-  { nowMs, endMs }: { nowMs: number; endMs: number }
-): Promise<AccessToken> {
-  const latestMs = record.createdAt + settings.absoluteLifetimeMs
+/**
+ * Browsers drop a cookie that is too large without a word, and the client would refresh for ever.
+ * Measures the longest token that the session can have, the one after a refresh.
+ *
+ * @throws TypeError The payload is too large, for a session whose tokens travel in cookies.
+ */
+export function refuseDroppedCookie(context: Context, record: SessionRecord): void {
+  const { settings } = context
+  const { transferMethod } = JSON.parse(record.device) as StoredDevice
+  if (transferMethod !== 'cookie') return
+  const { current } = record.rotation
+  const antiCsrfToken = settings.antiCsrf === 'VIA_TOKEN' ? randomUUID() : null
   const facts = {
+    ...factsOf(context, record, { hash: current, parentHash: current, antiCsrfToken }),
+    // The session may be bound later on. A thumbprint is a SHA-256 in base64url.
+    jkt: settings.deviceBinding === null ? undefined : 'x'.repeat(43)
+  }
+  const length = longestTokenLength(facts, settings.signingAlgorithm)
+  if (length <= MAX_ACCESS_COOKIE_LENGTH) return
+  throw new TypeError(
+    `The access token can grow to ${length} bytes, and a cookie has room for ${MAX_ACCESS_COOKIE_LENGTH}: make the access token's payload smaller, the session data has room for more`
+  )
+}
+
+function factsOf({ settings }: Context, record: SessionRecord, lineage: Lineage): AccessTokenFacts {
+  return {
     userId: record.userId,
     tenantId: tenantOf(record.handle),
     handle: record.handle,
@@ -95,6 +114,18 @@ function mint(
     jkt: settings.deviceBinding === null ? undefined : bindingOf(record)?.jkt,
     customClaims: JSON.parse(record.payload) as JsonObject
   }
+}
+
+/** @param times.endMs - The token ends here, or with its session if that is earlier. */
+function mint(
+  context: Context,
+  record: SessionRecord,
+  lineage: Lineage,
+  { nowMs, endMs }: { nowMs: number; endMs: number }
+): Promise<AccessToken> {
+  const { settings, accessTokens } = context
+  const latestMs = record.createdAt + settings.absoluteLifetimeMs
+  const facts = factsOf(context, record, lineage)
   const expiresAt = Math.floor(Math.min(endMs, latestMs) / 1000)
   return accessTokens.mint(facts, { kind: record.keyKind, nowMs, expiresAt })
 }

@@ -2,7 +2,7 @@ import type { DeviceJwk, ProofAlgorithm } from '../device-binding/device-key.ts'
 import { StoreUnavailableError } from '../errors/http-exception.ts'
 import type { SessionRecord, SessionStore } from '../stores/store.ts'
 import type { Clock } from './clock.ts'
-import type { JsonObject, SessionDevice, SessionInformation } from './types.ts'
+import type { JsonObject, SessionDevice, SessionInformation, TransferMethod } from './types.ts'
 
 /** Each lost race means that another request got through, so this many is a broken store. */
 const MAX_ATTEMPTS = 1000
@@ -27,6 +27,8 @@ export type StoredBinding =
 
 /** `device` of a record. Stores keep it as text, so that they need not know of bindings. */
 export interface StoredDevice extends SessionDevice {
+  /** How the tokens travel. Left out where the app moves them itself. */
+  readonly transferMethod?: TransferMethod
   readonly binding?: StoredBinding
 }
 
@@ -41,6 +43,7 @@ export class SessionRecords {
   }
 
   async find(handle: string, nowMs: number = this.#clock.now()): Promise<SessionRecord | null> {
+    if (!isStorable(handle)) return null
     const record = await this.#store.get(handle)
     return record === null || record.expiresAt <= nowMs ? null : record
   }
@@ -80,11 +83,20 @@ export class SessionRecords {
 
   /** Handles of a user's live sessions, in one tenant or in all; those that end first in front. */
   async list(userId: string, tenantId: string | undefined): Promise<string[]> {
+    if (!isStorable(userId)) return []
     const handles = await this.#store.listByUser(userId, this.#clock.now())
     return tenantId === undefined
       ? handles
       : handles.filter((handle) => tenantOf(handle) === tenantId)
   }
+}
+
+/**
+ * Whether every store gives a text back as it was: half a surrogate pair becomes another character
+ * in UTF-8 (RFC 3629 section 3), and PostgreSQL takes no NUL. Nothing else is an id of ours.
+ */
+export function isStorable(text: string): boolean {
+  return !/[\p{Surrogate}\0]/u.test(text)
 }
 
 /** A handle for a new session. A tenant's id has no underscore. */
@@ -106,7 +118,7 @@ export function bindingOf(record: SessionRecord): StoredBinding | undefined {
 function informationOf(record: SessionRecord): SessionInformation {
   const { handle, userId, createdAt, expiresAt } = record
   const { successor, previous } = record.rotation
-  const { binding, ...device } = JSON.parse(record.device) as StoredDevice
+  const { binding, transferMethod: _, ...device } = JSON.parse(record.device) as StoredDevice
   return {
     handle,
     userId,

@@ -1,8 +1,14 @@
 import type { FastifyRequest } from 'fastify'
 import { InvalidClaimsError, UnauthorisedError } from '../errors/session-errors.ts'
 import { webSocketErrorHandler } from '../errors/websocket/socket-errors.ts'
+import { checkNames } from '../options/check.ts'
 import { encodeFrontToken } from '../tokens/front-token.ts'
-import { claimSubject, validateClaims } from './claims/validate-claims.ts'
+import {
+  checkClaim,
+  checkValidators,
+  claimSubject,
+  validateClaims
+} from './claims/validate-claims.ts'
 import type { SessionContext } from './context.ts'
 import { remintAccessToken } from './issue-tokens.ts'
 import type {
@@ -80,6 +86,7 @@ export class VerifiedSession implements Session {
   }
 
   async assertClaims(validators: readonly ClaimValidator[]): Promise<void> {
+    checkValidators(validators, 'session.assertClaims.validators')
     const nowMs = this.#context.clock.now()
     const { failures, update } = await validateClaims(
       validators,
@@ -92,19 +99,23 @@ export class VerifiedSession implements Session {
   }
 
   getClaim<T>(claim: Claim<T>): T | undefined {
+    checkClaim(claim, 'session.getClaim.claim')
     return claim.valueIn(this.payload)
   }
 
   async setClaim<T>(claim: Claim<T>, value: T): Promise<void> {
+    checkClaim(claim, 'session.setClaim.claim')
     await this.mergePayload(claim.toPayload(value, this.#context.clock.now()))
   }
 
   async fetchClaim(claim: Claim<unknown>): Promise<void> {
+    checkClaim(claim, 'session.fetchClaim.claim')
     const value = await claim.fetchValue(claimSubject(this.payload), this.payload)
     if (value !== undefined) await this.setClaim(claim, value)
   }
 
   async removeClaim(claim: Claim<unknown>): Promise<void> {
+    checkClaim(claim, 'session.removeClaim.claim')
     await this.mergePayload({ [claim.key]: null })
   }
 
@@ -119,10 +130,9 @@ export class VerifiedSession implements Session {
     return sessions.revokeMany(handles.filter((handle) => handle !== this.handle))
   }
 
-  attachSocket(
-    socket: ClosableSocket,
-    { everySeconds = 10 }: { readonly everySeconds?: number } = {}
-  ): void {
+  attachSocket(socket: ClosableSocket, options: { readonly everySeconds?: number } = {}): void {
+    checkNames(options, ['everySeconds'], 'session.attachSocket')
+    const { everySeconds = 10 } = options
     // A timer takes NaN, and what is longer than 24 days, for a millisecond.
     if (!(everySeconds >= MIN_CHECK_SECONDS && everySeconds <= MAX_CHECK_SECONDS))
       throw new RangeError(`everySeconds must be from ${MIN_CHECK_SECONDS} to ${MAX_CHECK_SECONDS}`)

@@ -1,9 +1,11 @@
 import type { SessionOverrides } from '../options/options.ts'
 import { expectedWithoutRequest } from './anti-csrf.ts'
+import { checkingArguments } from './arguments.ts'
 import { mergeClaims } from './claims/custom-claims.ts'
 import * as storedClaims from './claims/stored-claims.ts'
 import type { SessionContext } from './context.ts'
 import { createSession, issueSession, objectOrEmpty } from './create.ts'
+import { refuseDroppedCookie } from './issue-tokens.ts'
 import { refreshRequest, rotateToken } from './refresh.ts'
 import { revokeAllOf, revokeSessions } from './revoke.ts'
 import { describeTokens } from './session.ts'
@@ -14,7 +16,7 @@ import type {
   Sessions,
   VerifySessionOptions
 } from './types.ts'
-import { verifyRequest, verifyText } from './verify.ts'
+import { checkVerifyOptions, verifyRequest, verifyText } from './verify.ts'
 
 const NO_OPTIONS: VerifySessionOptions = Object.freeze({})
 /** As SuperTokens: a hundred years. */
@@ -32,7 +34,7 @@ export function createSessions(
 ): Sessions {
   // The context knows the sessions, which know the context: one of the two has to come later.
   const context = { ...shared, sessions: undefined as unknown as Sessions }
-  const ours = ownSessions(context)
+  const ours = checkingArguments(ownSessions(context))
   context.sessions = override?.(ours) ?? ours
   return context.sessions
 }
@@ -45,8 +47,10 @@ function ownSessions(context: SessionContext): Sessions {
     create: (request, _reply, input) => createSession(context, request, input),
     issue: (input) => issueSession(context, input),
     // The overload says that only `sessionRequired: false` answers null.
-    get: ((request, _reply, options = NO_OPTIONS) =>
-      verifyRequest(context, request, options)) as Sessions['get'],
+    get: ((request, _reply, options = NO_OPTIONS) => {
+      checkVerifyOptions(options, 'sessions.get.options')
+      return verifyRequest(context, request, options)
+    }) as Sessions['get'],
     verify: (async (accessToken, antiCsrfToken, options = NO_OPTIONS) => {
       const expected = expectedWithoutRequest(context, antiCsrfToken, options)
       const session = await verifyText(context, accessToken, expected, options)
@@ -69,7 +73,9 @@ function ownSessions(context: SessionContext): Sessions {
     mergePayload: (handle, update) =>
       records.update(handle, (record) => {
         const claims = mergeClaims(JSON.parse(record.payload) as JsonObject, update)
-        return { ...record, payload: JSON.stringify(claims) }
+        const changed = { ...record, payload: JSON.stringify(claims) }
+        refuseDroppedCookie(context, changed)
+        return changed
       }),
     fetchClaim: (handle, claim) => storedClaims.fetchClaim(context, handle, claim),
     setClaim: (handle, claim, value) => storedClaims.setClaim(context, handle, claim, value),

@@ -140,7 +140,8 @@ export interface Session {
    * access token with this reply.
    *
    * @throws {@link UnauthorisedError} The session is gone.
-   * @throws TypeError `update` names a claim of the protocol, such as `sub`.
+   * @throws TypeError `update` names a claim of the protocol, such as `sub`, or the access token would
+   * not fit its cookie.
    */
   mergePayload(update: JsonObject): Promise<void>
 
@@ -192,7 +193,10 @@ export interface ClosableSocket {
 
 /** What a new session starts with. */
 export interface NewSession {
-  /** A non-empty string, at most 512 bytes in JSON: as many characters of ASCII. */
+  /**
+   * A non-empty string, at most 512 bytes in JSON: as many characters of ASCII. Well-formed text
+   * without NUL.
+   */
   readonly userId: string
   /**
    * Letters, digits and hyphens, at most 64.
@@ -200,7 +204,8 @@ export interface NewSession {
    */
   readonly tenantId?: string
   /**
-   * Custom claims, readable by the browser. Names of the protocol are left out.
+   * Custom claims, readable by the browser. Names of the protocol are left out. At most 4096 bytes
+   * of JSON, and no more than a cookie has room for where tokens travel in cookies.
    * @defaultValue {}
    */
   readonly accessTokenPayload?: JsonObject
@@ -234,7 +239,12 @@ export type ClaimsValidationResult =
     }
   | { readonly status: 'SESSION_DOES_NOT_EXIST_ERROR' }
 
-/** `app.sessions`: everything that can be done to sessions. */
+/**
+ * `app.sessions`: everything that can be done to sessions.
+ *
+ * Each function throws an {@link OptionsError}, which names it, for an argument or an option that is
+ * unknown or of the wrong type. An id that cannot be one of a session or user is simply not found.
+ */
 export interface Sessions {
   /**
    * Creates a session and puts its tokens on the reply. Ends the one that the request still has.
@@ -333,7 +343,8 @@ export interface Sessions {
   /**
    * Merges custom claims: at the root, `null` removes. The client sees them with its next refresh.
    * @returns `false` where the session is gone.
-   * @throws TypeError `update` names a claim of the protocol, such as `sub`.
+   * @throws TypeError `update` names a claim of the protocol, such as `sub`, or the access token would
+   * not fit its cookie.
    */
   mergePayload(handle: string, update: JsonObject): Promise<boolean>
 

@@ -2,17 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Awaitable } from '../awaitable.ts'
 import { markSessionHook } from '../errors/openapi/session-hook.ts'
 import { asError } from '../errors/thrown-value.ts'
-import { type Check, checkNames, functionOf, oneOf } from '../options/check.ts'
 import { VerifiedSession } from './session.ts'
 import type { Session, Sessions, VerifySessionHook, VerifySessionOptions } from './types.ts'
-
-const checks: Readonly<Record<keyof VerifySessionOptions, Check<unknown>>> = {
-  sessionRequired: oneOf(true, false),
-  antiCsrfCheck: oneOf(true, false),
-  checkDatabase: oneOf(true, false),
-  deviceBound: oneOf(true, false),
-  overrideGlobalClaimValidators: functionOf()
-}
+import { checkVerifyOptions } from './verify.ts'
 
 type Done = (error?: Error) => void
 
@@ -38,7 +30,7 @@ export function verifySessionHook(
   options: VerifySessionOptions = {}
 ): VerifySessionHook {
   const { property } = settings
-  checkOptions(options)
+  checkVerifyOptions(options, 'verifySession')
 
   /** `preParsing` hooks are given the payload in between. */
   const hook: VerifySessionHook = function verifySession(
@@ -78,7 +70,7 @@ export async function verifySessionByHand(
   request: FastifyRequest,
   options: VerifySessionOptions
 ): Promise<Session | null> {
-  checkOptions(options)
+  checkVerifyOptions(options, 'verifySession')
   const session = await sessionOf(sessions, settings, request, null, options)
   setProperty(request, settings.property, session)
   return session
@@ -110,15 +102,6 @@ function assign(
 ): void {
   setProperty(request, property, session)
   done()
-}
-
-/** A wrong value must not weaken a check in silence. */
-function checkOptions(options: VerifySessionOptions): void {
-  checkNames(options, Object.keys(checks), 'verifySession')
-  for (const [name, check] of Object.entries(checks)) {
-    const value = options[name as keyof VerifySessionOptions]
-    if (value !== undefined) check(value, `verifySession.${name}`)
-  }
 }
 
 function setProperty(request: FastifyRequest, property: string, session: Session | null): void {

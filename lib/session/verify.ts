@@ -6,6 +6,7 @@ import {
   TryRefreshTokenError,
   UnauthorisedError
 } from '../errors/session-errors.ts'
+import { type Check, checkMembers, functionOf, oneOf } from '../options/check.ts'
 import type { SessionRecord } from '../stores/store.ts'
 import { customClaimsOf } from '../tokens/access-token.ts'
 import { NO_COOKIES, parseCookies } from '../transport/cookies.ts'
@@ -24,6 +25,26 @@ import type {
   TransferMethod,
   VerifySessionOptions
 } from './types.ts'
+
+const verifyOptions = {
+  sessionRequired: oneOf(true, false),
+  antiCsrfCheck: oneOf(true, false),
+  checkDatabase: oneOf(true, false),
+  deviceBound: oneOf(true, false),
+  overrideGlobalClaimValidators: functionOf()
+} satisfies { readonly [name in keyof VerifySessionOptions]-?: Check<unknown> }
+const checkedOptions = new WeakSet<VerifySessionOptions>()
+
+/**
+ * Refuses options that would weaken a check in silence. What was checked once is not looked at again.
+ *
+ * @throws OptionsError A name is unknown or a value of the wrong type.
+ */
+export function checkVerifyOptions(options: VerifySessionOptions, path: string): void {
+  if (checkedOptions.has(options)) return
+  checkMembers(options, verifyOptions, path)
+  checkedOptions.add(options)
+}
 
 /** How the client of a token is to be checked and served. */
 interface Presentation {

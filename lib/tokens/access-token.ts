@@ -1,5 +1,5 @@
 import { createDecoder } from 'fast-jwt'
-import type { KeyKind } from '../keys/algorithms.ts'
+import type { KeyKind, SigningAlgorithm } from '../keys/algorithms.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import type { SigningKey } from '../keys/signing-key.ts'
 import type { AccessToken, AccessTokenPayload, JsonObject } from '../session/types.ts'
@@ -8,6 +8,17 @@ import { VerifiedTokens } from './verified-tokens.ts'
 
 /** Browsers cap a cookie at 4 KiB and servers cap headers at 16; ours stay far below. */
 const MAX_LENGTH = 8192
+/** The longest times that are written, until the year 2286. */
+const MAX_SECONDS = 9_999_999_999
+/** With the `kid` of a static key, which is the longer one. */
+const MAX_HEADER_BYTES = Buffer.byteLength(
+  `{"alg":"RS256","typ":"JWT","kid":"s-${'x'.repeat(36)}","version":"5"}`
+)
+const SIGNATURE_BYTES: Readonly<Record<SigningAlgorithm, number>> = {
+  RS256: 256,
+  ES256: 64,
+  EdDSA: 64
+}
 /** Claims of the protocol: whatever an app puts under these names is left out of the token. */
 const PROTECTED_CLAIMS: ReadonlySet<string> = new Set([
   'sub',
@@ -82,20 +93,7 @@ export class AccessTokens {
     { kind, nowMs, expiresAt }: { kind: KeyKind; nowMs: number; expiresAt: number }
   ): Promise<AccessToken> {
     const key = await this.#keyRing.signingKey(kind, nowMs)
-    // Not a literal that begins with a spread: that takes ten times as long, 6 microseconds.
-    const payload: AccessTokenPayload = Object.assign(customClaimsOf(facts.customClaims), {
-      sub: facts.userId,
-      exp: expiresAt,
-      iat: Math.floor(nowMs / 1000),
-      tId: facts.tenantId,
-      rsub: facts.userId,
-      sessionHandle: facts.handle,
-      refreshTokenHash1: facts.refreshTokenHash,
-      parentRefreshTokenHash1: facts.parentRefreshTokenHash,
-      antiCsrfToken: facts.antiCsrfToken
-    })
-    // RFC 7800 section 3.1, RFC 9449 section 6.1.
-    if (facts.jkt !== undefined) Object.assign(payload, { cnf: { jkt: facts.jkt } })
+    const payload = payloadOf(facts, Math.floor(nowMs / 1000), expiresAt)
     return { text: key.signAccessToken(payload), payload: deepFreeze(payload) }
   }
 
@@ -149,6 +147,32 @@ export class AccessTokens {
       return found.header === header ? this.#verifyWith(found, text, nowMs) : 'algorithm'
     })
   }
+}
+
+function payloadOf(facts: AccessTokenFacts, iat: number, exp: number): AccessTokenPayload {
+  // Not a literal that begins with a spread: that takes ten times as long, 6 microseconds.
+  const payload: AccessTokenPayload = Object.assign(customClaimsOf(facts.customClaims), {
+    sub: facts.userId,
+    exp,
+    iat,
+    tId: facts.tenantId,
+    rsub: facts.userId,
+    sessionHandle: facts.handle,
+    refreshTokenHash1: facts.refreshTokenHash,
+    parentRefreshTokenHash1: facts.parentRefreshTokenHash,
+    antiCsrfToken: facts.antiCsrfToken
+  })
+  // RFC 7800 section 3.1, RFC 9449 section 6.1.
+  if (facts.jkt !== undefined) Object.assign(payload, { cnf: { jkt: facts.jkt } })
+  return payload
+}
+
+/** How long a token with these facts is at most, whichever key of the algorithm signs it. */
+export function longestTokenLength(facts: AccessTokenFacts, algorithm: SigningAlgorithm): number {
+  const payload = JSON.stringify(payloadOf(facts, MAX_SECONDS, MAX_SECONDS))
+  const bytes = [MAX_HEADER_BYTES, Buffer.byteLength(payload), SIGNATURE_BYTES[algorithm]]
+  // Base64url: four characters for three bytes, and two dots.
+  return bytes.reduce((length, part) => length + Math.ceil((part * 4) / 3), 2)
 }
 
 /** V8 keeps all of a header that a string was cut out of, and with it every other cookie. */

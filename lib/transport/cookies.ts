@@ -8,6 +8,8 @@ const COOKIE_NAMES: Readonly<Record<TokenType, string>> = {
 }
 /** As in SuperTokens: outlives the token on purpose, since an expired one asks for a refresh. */
 const ACCESS_COOKIE_LIFETIME_MS = 31_536_000_000
+/** What a cookie has room for beside its name: browsers drop a larger one (RFC 6265bis section 5.6). */
+export const MAX_ACCESS_COOKIE_LENGTH: number = 4096 - COOKIE_NAMES.access.length
 /** Sent by clients of the protocol's first generation; it is only ever cleared. */
 const LEGACY_COOKIE_NAME = 'sIdRefreshToken'
 const ACCESS_PAIR = `${COOKIE_NAMES.access}=`

@@ -15,14 +15,12 @@ import {
   clearedCookie,
   clearedLegacyCookie,
   clearedOlderCookie,
+  MAX_ACCESS_COOKIE_LENGTH,
   parseCookies,
   tokenCookie
 } from './cookies.ts'
 import type { SameSiteRule } from './same-site.ts'
 import { ANTI_CSRF, FRONT_TOKEN, setExposedHeader, TOKEN_HEADERS } from './token-headers.ts'
-
-/** Beyond this a browser drops a cookie without a word (RFC 6265 section 6.1). */
-const MAX_COOKIE_BYTES = 4096
 
 /**
  * Where a request keeps what its reply is to do to the tokens of its client: `null` for nothing, and
@@ -193,7 +191,7 @@ export class TokenReply {
   ): void {
     const { cookies, exposeAccessToken } = this.#settings
     const sameSite = this.#sameSite(request)
-    if (accessToken.text.length > MAX_COOKIE_BYTES)
+    if (accessToken.text.length > MAX_ACCESS_COOKIE_LENGTH)
       request.log.warn(
         { length: accessToken.text.length },
         'the access token is too long for a cookie: keep accessTokenPayload small'

@@ -41,6 +41,27 @@ for (const durable of durableStores) {
       t.equal((await client.refresh()).statusCode, 401)
     })
 
+    await t.test(
+      'an id that the store cannot keep is not found, and another is its own',
+      async (t) => {
+        const { start } = starter(t, openStore)
+        const app = await start()
+        for (const userId of ['boss\ud800', 'boss\0']) {
+          await t.rejects(app.sessions.issue({ userId }), /well-formed text without NUL/)
+          t.same(await app.sessions.list(userId), [])
+          t.equal(await app.sessions.info(userId), null)
+          t.equal(await app.sessions.revoke(userId), false)
+        }
+        const { refreshToken = '' } = await app.sessions.issue({
+          userId: 'boss\u{1f600}',
+          accessTokenPayload: { 'a\ud800\0': 'b\udc00\0' }
+        })
+        const { session } = await app.sessions.rotate(refreshToken)
+        t.equal(session.userId, 'boss\u{1f600}')
+        t.equal(session.payload['a\ud800\0'], 'b\udc00\0')
+      }
+    )
+
     await t.test('fifty refreshes at a time in two processes give one token', async (t) => {
       const { start } = starter(t, openStore)
       const apps = await Promise.all([start(), start()])

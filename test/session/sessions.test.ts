@@ -227,6 +227,9 @@ test('what a session cannot start with is refused by name', async (t) => {
     [{ userId: 5 }, /userId/],
     [{ userId: 'x'.repeat(513) }, /userId/],
     [{ userId: '漢'.repeat(171) }, /userId/],
+    [{ userId: 'boss\ud800' }, /userId must be well-formed/],
+    [{ userId: '\udc00boss' }, /userId must be well-formed/],
+    [{ userId: 'boss\0' }, /userId must be well-formed/],
     [{ userId: 'ada', tenantId: 'a_b' }, /tenantId/],
     [{ userId: 'ada', tenantId: 'a'.repeat(65) }, /tenantId/],
     [{ userId: 'ada', tenantId: 5 }, /tenantId/],
@@ -243,7 +246,7 @@ test('what a session cannot start with is refused by name', async (t) => {
 for (const userId of ['x'.repeat(512), '漢'.repeat(170), '\u0001'.repeat(85)])
   test(`the largest claims still make a token that is taken, for ${JSON.stringify(userId.slice(0, 2))}`, async (t) => {
     const { app } = await buildApp(t, { signingAlgorithm: 'RS256', antiCsrf: 'VIA_TOKEN' })
-    const client = new Client(app, 'cookie')
+    const client = new Client(app, 'header')
     const others = JSON.stringify({ a: '', iss: 'http://localhost:3000/auth' })
     const accessTokenPayload = { a: 'x'.repeat(4096 - others.length) }
     const login = await client.login(userId, { tenantId: 't'.repeat(64), accessTokenPayload })

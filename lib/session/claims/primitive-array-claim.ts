@@ -1,4 +1,6 @@
+import { OptionsError } from '../../options/options-error.ts'
 import type { ClaimValidator } from '../types.ts'
+import { checkPrimitive } from './primitive-claim.ts'
 import { SessionClaim } from './session-claim.ts'
 import { type ValidatorOptions, valueValidator } from './value-validator.ts'
 
@@ -8,18 +10,25 @@ export class PrimitiveArrayClaim<T extends string | number | boolean | null> ext
 > {
   /** Validators of this claim. */
   readonly validators: PrimitiveArrayClaimValidators<T> = {
-    includes: (value, options) =>
-      this.#expect((list) => list.includes(value), { expectedToInclude: value }, options),
-    excludes: (value, options) =>
-      this.#expect((list) => !list.includes(value), { expectedToNotInclude: value }, options),
-    includesAll: (values, options) =>
-      this.#expect(
+    includes: (value, options) => {
+      this.#checkEach([value])
+      return this.#expect((list) => list.includes(value), { expectedToInclude: value }, options)
+    },
+    excludes: (value, options) => {
+      this.#checkEach([value])
+      return this.#expect((list) => !list.includes(value), { expectedToNotInclude: value }, options)
+    },
+    includesAll: (values, options) => {
+      this.#checkEach(values)
+      return this.#expect(
         (list) => values.every((value) => list.includes(value)),
         { expectedToInclude: values },
         options
-      ),
-    includesAny: (values, options) =>
-      valueValidator<readonly T[]>(
+      )
+    },
+    includesAny: (values, options) => {
+      this.#checkEach(values)
+      return valueValidator<readonly T[]>(
         this,
         {
           passes: (list) => values.some((value) => list.includes(value)),
@@ -28,13 +37,16 @@ export class PrimitiveArrayClaim<T extends string | number | boolean | null> ext
           expectationWithoutValue: { expectedToNotInclude: values }
         },
         options
-      ),
-    excludesAll: (values, options) =>
-      this.#expect(
+      )
+    },
+    excludesAll: (values, options) => {
+      this.#checkEach(values)
+      return this.#expect(
         (list) => !values.some((value) => list.includes(value)),
         { expectedToNotInclude: values },
         options
       )
+    }
   }
 
   #expect(
@@ -43,6 +55,12 @@ export class PrimitiveArrayClaim<T extends string | number | boolean | null> ext
     options: ValidatorOptions | undefined
   ): ClaimValidator {
     return valueValidator<readonly T[]>(this, { passes, expectation }, options)
+  }
+
+  #checkEach(values: readonly unknown[]): void {
+    const path = `${this.key}.validators.value`
+    if (!Array.isArray(values)) throw new OptionsError(path, 'a list', values)
+    for (const value of values) checkPrimitive(value, path)
   }
 }
 

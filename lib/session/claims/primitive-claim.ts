@@ -1,3 +1,4 @@
+import { OptionsError } from '../../options/options-error.ts'
 import type { ClaimValidator } from '../types.ts'
 import { SessionClaim } from './session-claim.ts'
 import { type ValidatorOptions, valueValidator } from './value-validator.ts'
@@ -14,12 +15,24 @@ export interface PrimitiveClaimValidators<T> {
   hasValue(value: T, options?: ValidatorOptions): ClaimValidator
 }
 
+/**
+ * Refuses what no value of a claim equals: a check for it would always fail, or always pass.
+ *
+ * @throws {@link OptionsError} It is an object, a function or missing.
+ */
+export function checkPrimitive(value: unknown, path: string): void {
+  const isPrimitive = ['string', 'number', 'boolean'].includes(typeof value)
+  if (value !== null && !isPrimitive)
+    throw new OptionsError(path, 'a string, number, boolean or null', value)
+}
+
 /** A validator for exactly one value of a claim. */
 export function hasValue<T>(
   claim: SessionClaim<T>,
   expectedValue: T,
   options: ValidatorOptions | undefined
 ): ClaimValidator {
+  checkPrimitive(expectedValue, `${claim.key}.validators.value`)
   const passes = (value: T) => value === expectedValue
   return valueValidator(claim, { passes, expectation: { expectedValue } }, options)
 }

@@ -1,6 +1,10 @@
+import { type Check, checkNames, numberWithin } from '../../options/check.ts'
 import type { Awaitable } from '../../stores/store.ts'
 import { isProtectedClaim } from '../../tokens/access-token.ts'
 import type { Claim, ClaimSubject, JsonObject } from '../types.ts'
+
+/** Ages of claims, in seconds. @throws OptionsError It is NaN, less than 0 or no number. */
+export const checkMaxAge: Check<number> = numberWithin(0, Number.POSITIVE_INFINITY)
 
 /** How a claim is made. */
 export interface ClaimOptions<T> {
@@ -25,13 +29,17 @@ export class SessionClaim<T> implements Claim<T> {
   readonly fetchValue: Claim<T>['fetchValue']
   readonly defaultMaxAgeInSeconds: number | undefined
 
-  /** @throws TypeError The key or `fetchValue` is missing. */
-  constructor({ key, fetchValue, defaultMaxAgeInSeconds }: ClaimOptions<T>) {
+  /** @throws TypeError The key or `fetchValue` is missing, or another option is wrong or unknown. */
+  constructor(options: ClaimOptions<T>) {
+    checkNames(options, ['key', 'fetchValue', 'defaultMaxAgeInSeconds'], 'claim')
+    const { key, fetchValue, defaultMaxAgeInSeconds } = options
     if (typeof key !== 'string' || key === '') throw new TypeError('A claim needs a key')
     if (isProtectedClaim(key))
       throw new TypeError(`The claim '${key}' belongs to the session protocol`)
     if (typeof fetchValue !== 'function')
       throw new TypeError(`The claim '${key}' needs a function fetchValue`)
+    if (defaultMaxAgeInSeconds !== undefined)
+      checkMaxAge(defaultMaxAgeInSeconds, `${key}.defaultMaxAgeInSeconds`)
     this.key = key
     this.fetchValue = fetchValue
     this.defaultMaxAgeInSeconds = defaultMaxAgeInSeconds

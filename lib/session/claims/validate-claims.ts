@@ -1,7 +1,9 @@
 import { type Awaitable, isPromise } from '../../awaitable.ts'
 import type { ClaimValidationError } from '../../errors/session-errors.ts'
+import { OptionsError } from '../../options/options-error.ts'
 import type {
   AccessTokenPayload,
+  Claim,
   ClaimContext,
   ClaimSubject,
   ClaimValidation,
@@ -12,6 +14,22 @@ import type {
 /** Who an access token belongs to, as claims ask for it. */
 export function claimSubject({ sub, rsub, tId }: AccessTokenPayload): ClaimSubject {
   return { userId: sub, recipeUserId: rsub, tenantId: tId }
+}
+
+/** @throws {@link OptionsError} It is no claim. */
+export function checkClaim(value: unknown, path: string): void {
+  const { key, fetchValue, toPayload, valueIn } = Object(value) as Partial<Claim<unknown>>
+  const functions = [fetchValue, toPayload, valueIn]
+  if (typeof key !== 'string' || functions.some((member) => typeof member !== 'function'))
+    throw new OptionsError(path, 'a claim', value)
+}
+
+/** @throws {@link OptionsError} It is no list of claim validators. */
+export function checkValidators(value: unknown, path: string): void {
+  const isOne = (member: unknown) =>
+    typeof (Object(member) as Partial<ClaimValidator>).validate === 'function'
+  if (!Array.isArray(value) || !value.every(isOne))
+    throw new OptionsError(path, 'a list of claim validators', value)
 }
 
 /** What validators found. */

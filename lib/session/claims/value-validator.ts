@@ -1,5 +1,7 @@
+import { checkNames } from '../../options/check.ts'
+import { OptionsError } from '../../options/options-error.ts'
 import type { ClaimContext, ClaimValidator, JsonObject } from '../types.ts'
-import type { SessionClaim } from './session-claim.ts'
+import { checkMaxAge, type SessionClaim } from './session-claim.ts'
 
 /** How a validator is told apart, and when it wants a fresh value. */
 export interface ValidatorOptions {
@@ -24,12 +26,21 @@ export interface ValueCheck<T> {
  * A validator of one claim's value: there has to be one, young enough, that passes the check.
  *
  * The value is fetched anew where it is missing or too old.
+ *
+ * @throws {@link OptionsError} An option is unknown or wrong.
  */
 export function valueValidator<T>(
   claim: SessionClaim<T>,
   { passes, expectation, expectationWithoutValue = expectation }: ValueCheck<T>,
   options: ValidatorOptions = {}
 ): ClaimValidator {
+  const path = `${claim.key}.validators`
+  const given: unknown = options
+  checkNames(given, ['maxAgeInSeconds', 'id'], path)
+  const { maxAgeInSeconds, id } = options
+  if (maxAgeInSeconds !== undefined) checkMaxAge(maxAgeInSeconds, `${path}.maxAgeInSeconds`)
+  if (id !== undefined && typeof id !== 'string')
+    throw new OptionsError(`${path}.id`, 'a string', id)
   const maxAge = options.maxAgeInSeconds ?? claim.defaultMaxAgeInSeconds
   const ageOf = (payload: JsonObject, { nowMs }: ClaimContext) =>
     (nowMs - (claim.fetchedAt(payload) ?? 0)) / 1000
