@@ -43,7 +43,8 @@ export async function launchChromium(
 }
 /* c8 ignore stop */
 
-async function findChromium(searchPath: string): Promise<string | null> {
+/** Where Chromium is, in a list of folders as PATH has it. */
+export async function findChromium(searchPath: string): Promise<string | null> {
   const directories = searchPath.split(delimiter)
   const paths = directories.flatMap((directory) => NAMES.map((name) => join(directory, name)))
   const isThere = await Promise.all(paths.map(isExecutable))
