@@ -25,7 +25,7 @@ import {
 } from './session/verify-hook.ts'
 import { warnOfCors, warnOfOrder, warnOfSettings } from './startup-warnings.ts'
 import { GuardedStore } from './stores/guarded-store.ts'
-import { memoryStore } from './stores/memory.ts'
+import { MemoryStore, memoryStore } from './stores/memory.ts'
 import { AccessTokens } from './tokens/access-token.ts'
 import { RefreshTokens } from './tokens/refresh-token.ts'
 import { sameSiteRule } from './transport/same-site.ts'
@@ -35,6 +35,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   const { sessionOptions, errorsOptions } = partOptions(options, ERRORS_OPTIONS)
   const settings = resolveSettings(sessionOptions, app.prefix)
   refuseTakenNames(app, settings.requestProperty)
+  refuseClearKeys(settings)
   warnOfOrder(app)
   warnOfSettings(app, settings)
   warnOfCors(app, settings)
@@ -137,6 +138,16 @@ function decorate(app: FastifyInstance, sessions: Sessions, settings: VerifySess
   app.decorateRequest('verifySession', async function (options: VerifySessionOptions = {}) {
     return verifySessionByHand(sessions, settings, this, options) as Promise<Session>
   })
+}
+
+/** Signing keys in clear, in a database or a file: whoever reads a backup of it is any user. */
+function refuseClearKeys({ secrets, store }: Settings): void {
+  if (process.env['NODE_ENV'] !== 'production' || secrets.length > 0) return
+  if (store === undefined || store instanceof MemoryStore) return
+  throw new OptionsError(
+    'secret',
+    'given with NODE_ENV=production and a store that outlives the process: without it the store has the signing keys in clear'
+  )
 }
 
 /** Another session plugin, or this one in a parent scope, may stand where ours is to go. */

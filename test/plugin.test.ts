@@ -2,7 +2,7 @@ import fastifyCookie from '@fastify/cookie'
 import Fastify from 'fastify'
 import { test } from 'tap'
 import errors from '../lib/errors/index.ts'
-import supersession, { memoryStore } from '../lib/index.ts'
+import supersession, { memoryStore, type SessionStore } from '../lib/index.ts'
 import { addRoutes, buildApp, FAST_KEYS } from './builders/app.ts'
 import { Client } from './builders/client.ts'
 import { logLines } from './builders/log-lines.ts'
@@ -131,4 +131,27 @@ test('no token, hash, key or secret stands in a log line or an error body', asyn
   }
   t.notMatch(written, /ada@example\.com/, 'nor a personal datum')
   t.ok(lines.length > 10)
+})
+
+test('in production a store that outlives the process wants a secret', async (t) => {
+  const before = process.env['NODE_ENV']
+  t.teardown(() => {
+    if (before === undefined) delete process.env['NODE_ENV']
+    else process.env['NODE_ENV'] = before
+  })
+  const secret = 'a secret of thirty-two bytes or more'
+  const durable = (): SessionStore => {
+    const store = memoryStore()
+    const names = ['insert', 'get', 'replace', 'delete', 'listByUser', 'deleteExpired'] as const
+    const own = [...names, 'listKeys', 'addKey', 'close'] as const
+    return Object.fromEntries(
+      own.map((name) => [name, store[name].bind(store)])
+    ) as unknown as SessionStore
+  }
+  process.env['NODE_ENV'] = 'production'
+  await t.rejects(buildApp(t, { store: durable() }), { option: 'secret', message: /in clear/ })
+  await t.resolves(buildApp(t, { store: durable(), secret }))
+  await t.resolves(buildApp(t, { store: memoryStore() }))
+  process.env['NODE_ENV'] = 'development'
+  await t.resolves(buildApp(t, { store: durable() }))
 })

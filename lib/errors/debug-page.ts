@@ -8,6 +8,9 @@ type LoadParser = () => Promise<{ readonly ErrorParser: typeof ErrorParser }>
 type ParsedError = Awaited<ReturnType<ErrorParser['parse']>>
 type Frame = ParsedError['frames'][number]
 
+/** An optional package. A bundler that read its name here would look for it, and fail without it. */
+const PARSER: string = 'youch-core'
+
 /** How many errors below the first are shown: causes, and errors of an AggregateError. */
 const maxErrors = 10
 
@@ -29,7 +32,7 @@ const headers = {
 export async function debugReply(
   error: Error,
   request: FastifyRequest,
-  load: LoadParser = async () => await import('youch-core')
+  load: LoadParser = async () => await import(PARSER)
 ): Promise<ErrorReply> {
   const errors = relatedErrors(error)
   if (request.headers.accept?.includes('text/html')) {

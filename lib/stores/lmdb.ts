@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { chmodSync, mkdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { checkNames } from '../options/check.ts'
 import { OptionsError } from '../options/options-error.ts'
@@ -42,7 +44,8 @@ interface Range<Key> {
 /** What `lmdbStore` takes. */
 export interface LmdbStoreOptions {
   /**
-   * A folder for sessions alone, created where it is missing. On a disk of this machine: LMDB does
+   * A folder for sessions alone, created where it is missing, for the user of this process alone (mode
+   * 0700). A folder that others can read is warned of. On a disk of this machine: LMDB does
    * not work on network file systems.
    */
   readonly path: string
@@ -70,6 +73,17 @@ const PAGE = 500
 
 type UserKey = [user: string, expiresAt: number, handle: string]
 
+/** Only the user that runs the app may read sessions and keys. From the folder's first moment on. */
+function makePrivate(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  // Windows has no such modes.
+  if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0)
+    process.emitWarning(
+      `The folder of lmdbStore can be read by other users of this machine: chmod 700 ${path}`,
+      { code: 'SUPERSESSION_LMDB_FOLDER' }
+    )
+}
+
 class LmdbStore implements SessionStore {
   readonly #root: Environment
   readonly #records: Table<string, string>
@@ -82,6 +96,7 @@ class LmdbStore implements SessionStore {
   #closed: Promise<void> | undefined
 
   constructor(path: string) {
+    makePrivate(path)
     // Without overlappingSync a commit resolves after it was flushed, and others see it only then.
     // Without eventTurnBatching nothing but the transaction itself learns that its commit failed.
     this.#root = open({
@@ -91,6 +106,7 @@ class LmdbStore implements SessionStore {
       eventTurnBatching: false,
       encoding: 'json'
     })
+    for (const name of ['data.mdb', 'lock.mdb']) chmodSync(join(path, name), 0o600)
     this.#records = this.#root.openDB({ name: 'sessions', encoding: 'string' })
     this.#ends = this.#root.openDB({ name: 'ends' })
     this.#users = this.#root.openDB({ name: 'users' })

@@ -16,7 +16,8 @@ export function memoryStore(): SessionStore {
   return new MemoryStore()
 }
 
-class MemoryStore implements SessionStore {
+/** Keeps nothing that outlives the process. */
+export class MemoryStore implements SessionStore {
   readonly #records = new Map<string, SessionRecord>()
   readonly #byUser = new HandleIndex<string>()
   /** By the minute in which they end, so that nobody has to look through all of them. */

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { chmod, mkdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -126,4 +128,26 @@ test('options that do not fit are refused by name', (t) => {
   isRefused({ path: 'x', folder: 'y' }, 'lmdbStore.folder')
   isRefused('x', 'lmdbStore')
   t.end()
+})
+
+test('the folder is the user’s alone from its first moment, and a wider one is warned of', async (t) => {
+  const parent = await newFolder(t)
+  const warnings: Error[] = []
+  const record = (warning: Error) => void warnings.push(warning)
+  process.on('warning', record)
+  t.teardown(() => process.off('warning', record))
+  const mode = async (path: string) => (await stat(path)).mode & 0o777
+  const path = join(parent, 'deep', 'sessions')
+  const store = lmdbStore({ path })
+  t.teardown(() => store.close())
+  t.equal(await mode(path), 0o700)
+  t.equal(await mode(join(path, 'data.mdb')), 0o600)
+  t.equal(await mode(join(path, 'lock.mdb')), 0o600)
+  const wide = join(parent, 'wide')
+  await mkdir(wide)
+  await chmod(wide, 0o755)
+  const open = lmdbStore({ path: wide })
+  t.teardown(() => open.close())
+  await new Promise(setImmediate)
+  t.match(warnings, [{ code: 'SUPERSESSION_LMDB_FOLDER', message: /chmod 700/ }])
 })
