@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { InvalidClaimsError, UnauthorisedError } from '../errors/session-errors.ts'
 import { webSocketErrorHandler } from '../errors/websocket/socket-errors.ts'
 import { checkNames } from '../options/check.ts'
-import { encodeFrontToken } from '../tokens/front-token.ts'
+import { encodeFrontToken } from '../transport/token-headers.ts'
 import {
   checkClaim,
   checkValidators,

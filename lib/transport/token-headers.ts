@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { oneOf } from '../options/check.ts'
 import { isLocalHost } from '../options/hosts.ts'
 import type { Settings } from '../options/resolve.ts'
-import type { TokenType, TransferMethod } from '../session/types.ts'
+import type { AccessTokenPayload, TokenType, TransferMethod } from '../session/types.ts'
 import type { SameSiteRule } from './same-site.ts'
 
 const EXPOSE = 'access-control-expose-headers'
@@ -15,6 +15,15 @@ export const ANTI_CSRF = 'anti-csrf'
 export const TOKEN_HEADERS: Readonly<Record<TokenType, string>> = {
   access: 'st-access-token',
   refresh: 'st-refresh-token'
+}
+
+/** Says to the browser SDK that the session is gone. */
+export const REMOVE_FRONT_TOKEN = 'remove'
+
+/** What page JavaScript may know of a session: user, expiry in milliseconds, claims. Unsigned. */
+export function encodeFrontToken(payload: AccessTokenPayload): string {
+  const facts = { uid: payload.sub, ate: payload.exp * 1000, up: payload }
+  return Buffer.from(JSON.stringify(facts)).toString('base64')
 }
 
 /** Request headers that the front-end SDK sends, for the `allowedHeaders` of a CORS plugin. */

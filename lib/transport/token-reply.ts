@@ -9,7 +9,6 @@ import type {
   TokenType,
   TransferMethod
 } from '../session/types.ts'
-import { encodeFrontToken, REMOVE_FRONT_TOKEN } from '../tokens/front-token.ts'
 import {
   accessCookieExpiry,
   clearedCookie,
@@ -20,7 +19,14 @@ import {
   tokenCookie
 } from './cookies.ts'
 import type { SameSiteRule } from './same-site.ts'
-import { ANTI_CSRF, FRONT_TOKEN, setExposedHeader, TOKEN_HEADERS } from './token-headers.ts'
+import {
+  ANTI_CSRF,
+  encodeFrontToken,
+  FRONT_TOKEN,
+  REMOVE_FRONT_TOKEN,
+  setExposedHeader,
+  TOKEN_HEADERS
+} from './token-headers.ts'
 
 /**
  * Where a request keeps what its reply is to do to the tokens of its client: `null` for nothing, and
@@ -153,10 +159,9 @@ export class TokenReply {
     reply: FastifyReply,
     { issue, clear, clearOlder, bind }: StagedTokens
   ): void {
-    const sameSite = this.#sameSite(request)
     const { cookies } = this.#settings
     for (const type of clearOlder)
-      reply.header('set-cookie', clearedOlderCookie(cookies, type, sameSite))
+      reply.header('set-cookie', clearedOlderCookie(cookies, type, this.#sameSite(request)))
     const isEnded = issue !== null && this.#ended.has(handleOf(issue.tokens))
     const issued = isEnded ? null : issue
     if (clear !== null) this.#clear(request, reply, clear, issued?.method)

@@ -1,6 +1,13 @@
 import Fastify, { type FastifyRequest } from 'fastify'
 import { test } from 'tap'
-import { readBearerToken, readHeader, setExposedHeader } from '../../lib/transport/token-headers.ts'
+import { memoryStore } from '../../lib/index.ts'
+import {
+  encodeFrontToken,
+  readBearerToken,
+  readHeader,
+  setExposedHeader
+} from '../../lib/transport/token-headers.ts'
+import { buildApp } from '../builders/app.ts'
 
 const requestWith = (headers: Record<string, unknown>) => ({ headers }) as unknown as FastifyRequest
 
@@ -34,4 +41,17 @@ test('exposed headers are appended once to what was there', async (t) => {
   const { headers } = await app.inject('/')
   t.equal(headers['access-control-expose-headers'], 'X-Own, Front-Token, anti-csrf')
   t.match(headers, { 'front-token': 'a', 'anti-csrf': 'c' })
+})
+
+test('the front token is user, expiry in milliseconds and the whole payload, as base64 JSON', async (t) => {
+  const { app } = await buildApp(t, { store: memoryStore() })
+  const accessTokenPayload = { name: 'Zoë 🦄' }
+  const { session, frontToken } = await app.sessions.issue({ userId: 'ada', accessTokenPayload })
+  const { payload } = session
+  t.equal(frontToken, encodeFrontToken(payload))
+  t.same(JSON.parse(Buffer.from(frontToken, 'base64').toString('utf8')), {
+    uid: 'ada',
+    ate: payload.exp * 1000,
+    up: payload
+  })
 })
