@@ -50,7 +50,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   })
   app.addHook('onSend', tokenReply.onSend)
 
-  const apis = { ...sessionApis(sessions), ...deviceApis(context) }
+  const apis = { ...sessionApis(sessions, settings.requestProperty), ...deviceApis(context) }
   await app.register(
     async (scope) => registerRoutes(scope, settings.override.apis?.(apis) ?? apis),
     { prefix: settings.appInfo.routeBasePath }

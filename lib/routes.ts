@@ -34,11 +34,18 @@ export async function registerRoutes(scope: FastifyInstance, apis: SessionApis):
 
 type DeviceApis = Pick<SessionApis, 'deviceRegistrationPOST' | 'deviceRefreshPOST'>
 
-/** The handlers of the plugin's routes. Thin: all is decided in `app.sessions`. */
-export function sessionApis(sessions: Sessions): Omit<SessionApis, keyof DeviceApis> {
+/**
+ * The handlers of the plugin's routes. Thin: all is decided in `app.sessions`.
+ *
+ * @param property - The request's property that takes the session, for overrides to read.
+ */
+export function sessionApis(
+  sessions: Sessions,
+  property: string
+): Omit<SessionApis, keyof DeviceApis> {
   return {
     async refreshPOST(request, reply) {
-      await sessions.refresh(request, reply)
+      Object.assign(request, { [property]: await sessions.refresh(request, reply) })
       return {}
     },
 
@@ -46,6 +53,7 @@ export function sessionApis(sessions: Sessions): Omit<SessionApis, keyof DeviceA
       const session = await sessions.get(request, reply, {
         overrideGlobalClaimValidators: NO_VALIDATORS
       })
+      Object.assign(request, { [property]: session })
       await session.revoke()
       return { status: 'OK' }
     },

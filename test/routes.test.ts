@@ -1,4 +1,4 @@
-import { createLocalJWKSet, jwtVerify } from 'jose'
+import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose'
 import { test } from 'tap'
 import { memoryStore } from '../lib/index.ts'
 import { buildApp, START_MS } from './builders/app.ts'
@@ -151,6 +151,17 @@ test('the discovery document names issuer and keys', async (t) => {
   for (const url of Object.values(reply.json<Record<string, unknown>>()))
     if (typeof url === 'string' && url.startsWith('https://api.example.com/auth/'))
       t.equal((await app.inject(new URL(url).pathname)).statusCode, 200, url)
+})
+
+test('an issuer of the app’s own is in tokens, JWTs and the discovery document', async (t) => {
+  const { app } = await buildApp(t, { appInfo, issuer: 'https://id.example.com' })
+  const { accessToken } = await app.sessions.issue({ userId: 'ada' })
+  for (const jwt of [accessToken, await app.sessions.createJWT()])
+    t.equal(decodeJwt(jwt).iss, 'https://id.example.com')
+  t.match(app.sessions.discovery(), {
+    issuer: 'https://id.example.com',
+    jwks_uri: 'https://api.example.com/auth/jwt/jwks.json'
+  })
 })
 
 test('the discovery document names the algorithm of older keys as long as they verify', async (t) => {

@@ -17,7 +17,7 @@ export interface ResolvedAppInfo {
   readonly refreshPath: string
   /** What a gateway takes off a path before it arrives here. */
   readonly gatewayPath: string
-  /** `iss` of access tokens. */
+  /** URL of the session routes, and `iss` of access tokens where the app names no other. */
   readonly issuer: string
   readonly websiteOrigin: Exclude<AppInfo['origin'], undefined>
 }

@@ -1,7 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorsOptions } from '../errors/options.ts'
 import type { SigningAlgorithm } from '../keys/algorithms.ts'
-import type { Claim, ClaimValidator, Sessions, TransferMethod } from '../session/types.ts'
+import type {
+  Claim,
+  ClaimValidator,
+  GlobalClaimValidators,
+  Sessions,
+  TransferMethod
+} from '../session/types.ts'
 import type { SessionStore } from '../stores/store.ts'
 
 /** Seconds as a number, or a number with a unit: `'30s'`, `'15m'`, `'12h'`, `'7d'`. */
@@ -136,6 +142,12 @@ export interface SupersessionOptions extends ErrorsOptions {
    */
   readonly useDynamicAccessTokenSigningKey?: boolean
   /**
+   * `iss` of access tokens and of what `createJWT` signs (RFC 7519 section 4.1.1). A session keeps the
+   * one that it began with. The discovery document names it as well.
+   * @defaultValue `apiDomain` and the path of the session routes
+   */
+  readonly issuer?: string
+  /**
    * RS256 is what SuperTokens uses; ES256 and EdDSA make shorter tokens and cheaper refreshes.
    * @defaultValue 'RS256'
    */
@@ -208,8 +220,12 @@ export interface SupersessionOptions extends ErrorsOptions {
 
   /** Claims that every new session is given. */
   readonly claims?: readonly Claim<unknown>[]
-  /** Claim validators of every route, unless it overrides them. */
-  readonly globalClaimValidators?: readonly ClaimValidator[]
+  /**
+   * Claim validators of every route, unless it overrides them; or a function that answers them for a
+   * session. `sessions.validateClaims` gives it what the store knows of the session.
+   * @defaultValue []
+   */
+  readonly globalClaimValidators?: readonly ClaimValidator[] | GlobalClaimValidators
 
   /** Replaces functions of `app.sessions` and the plugin's routes, or switches routes off. */
   readonly override?: SessionOverrides
@@ -232,7 +248,10 @@ export type SessionApi =
   | ((request: FastifyRequest, reply: FastifyReply) => Promise<unknown>)
   | undefined
 
-/** The plugin's routes, by SuperTokens' names where there are any. */
+/**
+ * The plugin's routes, by SuperTokens' names where there are any. When `refreshPOST` and
+ * `signOutPOST` have answered, `request.session` is the session that was refreshed or ended.
+ */
 export interface SessionApis {
   readonly refreshPOST: SessionApi
   readonly signOutPOST: SessionApi

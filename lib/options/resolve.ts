@@ -1,5 +1,5 @@
 import type { KeyKind, SigningAlgorithm } from '../keys/algorithms.ts'
-import type { Claim, ClaimValidator } from '../session/types.ts'
+import type { Claim, ClaimValidator, GlobalClaimValidators } from '../session/types.ts'
 import type { SessionStore } from '../stores/store.ts'
 import { parseOrigin, type ResolvedAppInfo, resolveAppInfo } from './app-info.ts'
 import { type Check, checkNames, functionOf, integerWithin, numberWithin, oneOf } from './check.ts'
@@ -23,6 +23,7 @@ export interface Settings {
   readonly refreshGracePeriodMs: number
   readonly keyUpdateIntervalMs: number
   readonly keyKind: KeyKind
+  readonly issuer: string
   readonly signingAlgorithm: SigningAlgorithm
   readonly accessTokenCacheBytes: number
   readonly cookies: CookieSettings
@@ -37,7 +38,7 @@ export interface Settings {
   /** `null`: sessions are not bound to devices. */
   readonly deviceBinding: DeviceBindingSettings | null
   readonly claims: readonly Claim<unknown>[]
-  readonly globalClaimValidators: readonly ClaimValidator[]
+  readonly globalClaimValidators: readonly ClaimValidator[] | GlobalClaimValidators
   readonly override: SessionOverrides
   readonly requestProperty: string
   /** `undefined`: the store's time, or the machine's. */
@@ -57,6 +58,7 @@ const checks = {
   refreshGracePeriod: durationWithin(0, 300),
   accessTokenSigningKeyUpdateInterval: durationWithin(1, 10_000_000_000),
   useDynamicAccessTokenSigningKey: oneOf(true, false),
+  issuer: optional(issuer),
   signingAlgorithm: oneOf('RS256', 'ES256', 'EdDSA'),
   accessTokenCacheMB: numberWithin(0, 4096),
   antiCsrf: optional(oneOf('VIA_TOKEN', 'VIA_CUSTOM_HEADER', 'NONE')),
@@ -69,7 +71,7 @@ const checks = {
   maxSessionsPerUser: optional(integerWithin(1, 1_000_000)),
   recordAddress: oneOf(true, false),
   claims: listOf<Claim<unknown>>('claims', ['fetchValue', 'toPayload', 'valueIn']),
-  globalClaimValidators: listOf<ClaimValidator>('claim validators', ['validate']),
+  globalClaimValidators: validatorsOrFunction,
   override: overrides,
   requestProperty: propertyName,
   clock: optional(functionOf<() => number>())
@@ -147,6 +149,7 @@ export function resolveSettings(options: Given, prefix: string): Settings {
     refreshGracePeriodMs: read('refreshGracePeriod'),
     keyUpdateIntervalMs: read('accessTokenSigningKeyUpdateInterval'),
     keyKind: read('useDynamicAccessTokenSigningKey') ? 'dynamic' : 'static',
+    issuer: read('issuer') ?? appInfo.issuer,
     signingAlgorithm: read('signingAlgorithm'),
     accessTokenCacheBytes: read('accessTokenCacheMB') * 2 ** 20,
     cookies,
@@ -184,6 +187,24 @@ function origins(
 function propertyName(value: unknown, option: string): string {
   if (typeof value === 'string' && /^[A-Za-z_$][\w$]*$/.test(value)) return value
   throw new OptionsError(option, 'the name of a property', value)
+}
+
+/** RFC 7519 section 2: any text, and a URI where there is a colon. */
+function issuer(value: unknown, option: string): string {
+  const isText = typeof value === 'string' && /^\S+$/.test(value)
+  if (isText && (!value.includes(':') || URL.canParse(value))) return value
+  throw new OptionsError(option, "a URL, such as 'https://api.example.com', or a name", value)
+}
+
+const validatorList = listOf<ClaimValidator>('claim validators', ['validate'])
+
+function validatorsOrFunction(
+  value: unknown,
+  option: string
+): readonly ClaimValidator[] | GlobalClaimValidators {
+  return typeof value === 'function'
+    ? (value as GlobalClaimValidators)
+    : validatorList(value, option)
 }
 
 /** A list of objects that have these functions. */

@@ -70,7 +70,11 @@ const parameters: Readonly<Partial<Record<keyof Sessions, Checks>>> = {
   create: {
     request: object,
     reply: anything,
-    input: options({ ...newSession, keepOldSession: boolean })
+    input: options({
+      ...newSession,
+      keepOldSession: boolean,
+      transferMethod: oneOf('cookie', 'header')
+    })
   },
   issue: { input: options({ ...newSession, disableAntiCsrf: boolean }) },
   verify: {

@@ -35,7 +35,7 @@ export async function createSession(
   request: FastifyRequest,
   input: Parameters<Sessions['create']>[2]
 ): Promise<Session> {
-  const method = methodForNewSession(context, request)
+  const method = methodForNewSession(context, request, input.transferMethod)
   const withAntiCsrf = withAntiCsrfToken(context, method)
   const binding = bindingOfLogin(context, request, method)
   const device = {
@@ -119,7 +119,7 @@ async function claimsOf(
   custom: JsonObject
 ): Promise<JsonObject> {
   const subject = { userId, recipeUserId: userId, tenantId }
-  let payload = newClaims(custom, settings.appInfo.issuer)
+  let payload = newClaims(custom, settings.issuer)
   for (const claim of settings.claims) {
     const value = await claim.fetchValue(subject, payload)
     if (value !== undefined) payload = mergeClaims(payload, claim.toPayload(value, clock.now()))

@@ -20,6 +20,7 @@ import type {
   DeviceSession,
   JsonObject,
   Session,
+  SessionInformation,
   SessionTokens,
   TransferMethod
 } from './types.ts'
@@ -64,10 +65,14 @@ export class VerifiedSession implements Session {
     this.#request = request
   }
 
-  async getData(): Promise<JsonObject> {
+  async info(): Promise<SessionInformation> {
     const information = await this.#context.sessions.info(this.handle)
     if (information === null) throw new UnauthorisedError()
-    return information.sessionData
+    return information
+  }
+
+  async getData(): Promise<JsonObject> {
+    return (await this.info()).sessionData
   }
 
   async updateData(data: JsonObject): Promise<void> {

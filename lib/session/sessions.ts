@@ -42,7 +42,7 @@ export function createSessions(
 /** Plain functions, so that an override can take them apart and spread them. */
 function ownSessions(context: SessionContext): Sessions {
   const { settings, clock, records, keyRing } = context
-  const { issuer } = settings.appInfo
+  const { issuer } = settings
   return {
     create: (request, _reply, input) => createSession(context, request, input),
     issue: (input) => issueSession(context, input),
@@ -105,7 +105,7 @@ function ownSessions(context: SessionContext): Sessions {
       const algorithms = new Set([settings.signingAlgorithm, ...keys.map(({ alg }) => alg)])
       return {
         issuer,
-        jwks_uri: `${issuer}/jwt/jwks.json`,
+        jwks_uri: `${settings.appInfo.issuer}/jwt/jwks.json`,
         subject_types_supported: ['public'],
         id_token_signing_alg_values_supported: [...algorithms]
       }

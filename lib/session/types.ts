@@ -116,12 +116,18 @@ export interface Session {
   readonly tenantId: string
   /** Everything the access token says, custom claims at the root. Frozen. */
   readonly payload: AccessTokenPayload
-  /** When the access token expires, milliseconds since the epoch. */
+  /** When the access token expires, milliseconds since the epoch. The session: see `info()`. */
   readonly expiresAt: number
-  /** When the access token was minted, milliseconds since the epoch. */
+  /** When the access token was minted, milliseconds since the epoch. The session: see `info()`. */
   readonly createdAt: number
   /** The access token as a JWT. */
   readonly accessToken: string
+
+  /**
+   * What the store knows of the session, its own `createdAt` and `expiresAt` among it.
+   * @throws {@link UnauthorisedError} The session is gone.
+   */
+  info(): Promise<SessionInformation>
 
   /**
    * Reads the session's data from the store.
@@ -239,6 +245,11 @@ export type ClaimsValidationResult =
     }
   | { readonly status: 'SESSION_DOES_NOT_EXIST_ERROR' }
 
+/** Answers the claim validators of a session. */
+export type GlobalClaimValidators = (
+  session: Session | SessionInformation
+) => Awaitable<readonly ClaimValidator[]>
+
 /**
  * `app.sessions`: everything that can be done to sessions.
  *
@@ -264,6 +275,11 @@ export interface Sessions {
        * @defaultValue false
        */
       readonly keepOldSession?: boolean
+      /**
+       * How the tokens of this session travel.
+       * @defaultValue as `getTokenTransferMethod` or the client says
+       */
+      readonly transferMethod?: TransferMethod
     }
   ): Promise<Session>
 

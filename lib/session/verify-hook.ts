@@ -72,7 +72,7 @@ export async function verifySessionByHand(
 ): Promise<Session | null> {
   checkVerifyOptions(options, 'verifySession')
   const session = await sessionOf(sessions, settings, request, null, options)
-  setProperty(request, settings.property, session)
+  setSession(request, settings.property, session)
   return session
 }
 
@@ -100,10 +100,10 @@ function assign(
   session: Session | null,
   done: Done
 ): void {
-  setProperty(request, property, session)
+  setSession(request, property, session)
   done()
 }
 
-function setProperty(request: FastifyRequest, property: string, session: Session | null): void {
+function setSession(request: FastifyRequest, property: string, session: Session | null): void {
   ;(request as unknown as Record<string, Session | null>)[property] = session
 }

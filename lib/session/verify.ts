@@ -12,7 +12,12 @@ import { customClaimsOf } from '../tokens/access-token.ts'
 import { NO_COOKIES, parseCookies } from '../transport/cookies.ts'
 import { acceptedMethod, readHeaderToken } from '../transport/token-headers.ts'
 import { checkAccessToken, checkCookieRequest } from './anti-csrf.ts'
-import { type ClaimsResult, claimSubject, validateClaims } from './claims/validate-claims.ts'
+import {
+  type ClaimsResult,
+  claimSubject,
+  globalValidators,
+  validateClaims
+} from './claims/validate-claims.ts'
 import type { SessionContext } from './context.ts'
 import { checkDevice, isMintedUnbound, tokenChallenge } from './device-binding.ts'
 import { endOfSession, renewAccessToken } from './issue-tokens.ts'
@@ -247,8 +252,15 @@ function checkClaims(
 ): Awaitable<VerifiedSession> {
   const { globalClaimValidators } = context.settings
   const override = options.overrideGlobalClaimValidators
-  if (override === undefined) return checkEach(context, session, globalClaimValidators)
-  const validators = override(globalClaimValidators, session)
+  if (override === undefined && typeof globalClaimValidators !== 'function')
+    return checkEach(context, session, globalClaimValidators)
+  const all = globalValidators(globalClaimValidators, session)
+  const validators =
+    override === undefined
+      ? all
+      : isPromise(all)
+        ? all.then((list) => override(list, session))
+        : override(all, session)
   return isPromise(validators)
     ? validators.then((list) => checkEach(context, session, list))
     : checkEach(context, session, validators)

@@ -92,12 +92,16 @@ export function acceptedMethod(
 /**
  * What a session that this request creates travels by.
  *
+ * @param ofSession - What the app says of this one session.
  * @throws Error The method is cookies, and the browser would drop them.
  */
-export function methodForNewSession(transport: Transport, request: FastifyRequest): TransferMethod {
-  const { getTokenTransferMethod } = transport.settings
-  const method =
-    getTokenTransferMethod === undefined ? 'any' : askApp(getTokenTransferMethod, request, true)
+export function methodForNewSession(
+  transport: Transport,
+  request: FastifyRequest,
+  ofSession: TransferMethod | undefined
+): TransferMethod {
+  const { getTokenTransferMethod: ask } = transport.settings
+  const method = ofSession ?? (ask === undefined ? 'any' : askApp(ask, request, true))
   const wanted = readHeader(request, 'st-auth-mode')?.toLowerCase()
   // A client that says nothing of cookies, such as curl, is given headers.
   const chosen = method !== 'any' ? method : wanted === 'cookie' ? 'cookie' : 'header'

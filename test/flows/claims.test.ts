@@ -235,3 +235,40 @@ test('a validator that forgets to answer lets nobody pass', async (t) => {
     t.same(reply.json().claimValidationErrors, [{ id: name }])
   }
 })
+
+const onlyAda: ClaimValidator = { id: 'never', validate: () => ({ isValid: false }) }
+
+for (const isLate of [false, true]) {
+  const kind = isLate ? 'a promise of a list' : 'a list'
+  test(`global validators may be a function of the session that answers ${kind}`, async (t) => {
+    const { app } = await buildApp(t, {
+      globalClaimValidators: ({ userId }) => {
+        const list = userId === 'ada' ? [] : [onlyAda]
+        return isLate ? Promise.resolve(list) : list
+      }
+    })
+    const overridden = app.verifySession({
+      overrideGlobalClaimValidators: (all) => (all.length === 0 ? [onlyAda] : [])
+    })
+    app.get('/overridden', { preHandler: overridden }, async () => 'in')
+    for (const [userId, status, other] of [
+      ['ada', 200, 403],
+      ['bob', 403, 200]
+    ] as const) {
+      const client = new Client(app, 'header')
+      const { handle } = (await client.login(userId)).json()
+      t.equal((await client.get('/me')).statusCode, status)
+      t.equal((await client.get('/overridden')).statusCode, other)
+      const invalidClaims = userId === 'ada' ? [] : [{ id: 'never' }]
+      t.same(await app.sessions.validateClaims(handle), { status: 'OK', invalidClaims })
+    }
+  })
+}
+
+for (const answer of [undefined, {}, [{}], Promise.resolve(null)])
+  test(`a function of global validators that answers ${JSON.stringify(answer)} lets nobody pass`, async (t) => {
+    const { app } = await buildApp(t, { globalClaimValidators: () => answer as [] })
+    const client = new Client(app, 'header')
+    await client.login()
+    t.equal((await client.get('/me')).statusCode, 500)
+  })

@@ -72,3 +72,29 @@ test('routes can be replaced and switched off', async (t) => {
   t.equal((await app.inject('/auth/jwt/jwks.json')).statusCode, 404)
   t.equal((await app.inject('/auth/.well-known/openid-configuration')).statusCode, 200)
 })
+
+test('overrides of refresh and sign-out find the session when the original has answered', async (t) => {
+  const seen: string[] = []
+  const { app } = await buildApp(t, {
+    override: {
+      apis: (original) => ({
+        ...original,
+        refreshPOST: async (request, reply) => {
+          const body = await original.refreshPOST?.(request, reply)
+          seen.push(`refreshed ${request.session.userId}`)
+          return body
+        },
+        signOutPOST: async (request, reply) => {
+          const body = await original.signOutPOST?.(request, reply)
+          seen.push(`ended ${request.session.userId}`)
+          return body
+        }
+      })
+    }
+  })
+  const client = new Client(app, 'cookie')
+  await client.login('ada')
+  t.equal((await client.refresh()).statusCode, 200)
+  t.equal((await client.post('/auth/signout')).statusCode, 200)
+  t.same(seen, ['refreshed ada', 'ended ada'])
+})

@@ -164,6 +164,17 @@ test('the function that decides the transfer method is given the request by both
   t.ok(wasSet(await new Client(app, 'header').login(), 'cookie'))
 })
 
+for (const [transferMethod, other] of [
+  ['cookie', 'header'],
+  ['header', 'cookie']
+] as const) {
+  test(`one session may travel by ${transferMethod}, whatever all others do`, async (t) => {
+    const { app } = await buildApp(t, { getTokenTransferMethod: () => other })
+    t.ok(wasSet(await new Client(app, other).login('ada', { transferMethod }), transferMethod))
+    t.ok(wasSet(await new Client(app, transferMethod).login('ada'), other))
+  })
+}
+
 for (const answer of [undefined, 'cookies', Promise.resolve('header')]) {
   test(`a transfer method that is ${answer} is refused by name, for a login and a check`, async (t) => {
     const lines: string[] = []

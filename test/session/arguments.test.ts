@@ -19,6 +19,7 @@ const wrongCalls: [name: string, args: readonly unknown[], message: RegExp][] = 
   ['create', [{}, {}, 'public'], /sessions\.create\.input.*an object, received string/],
   ['create', [{}, {}, { userID: 'ada' }], /sessions\.create\.input\.userID.*'userId'/],
   ['create', [{}, {}, { userId: 'ada', keepOldSession: 1 }], /keepOldSession.*true or false/],
+  ['create', [{}, {}, { userId: 'ada', transferMethod: 'any' }], /"cookie" or "header"/],
   ['issue', ['public', 'ada'], /sessions\.issue\.input.*an object/],
   ['issue', [{ userId: 'ada', disableAntiCSRF: true }], /'disableAntiCsrf'/],
   ['verify', [undefined], /sessions\.verify\.accessToken.*a string, received undefined/],

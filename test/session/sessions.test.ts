@@ -105,6 +105,19 @@ test('session data is replaced, by handle and on the session', async (t) => {
   await t.rejects(session.mergePayload({}), UnauthorisedError)
 })
 
+test('a session tells its own times apart from those of its token', async (t) => {
+  const { app, clock } = await buildApp(t)
+  const { session, refreshToken = '' } = await app.sessions.issue({ userId: 'ada' })
+  clock.advance(3600)
+  const { session: refreshed } = await app.sessions.rotate(refreshToken)
+  t.match(refreshed, { createdAt: START_MS + 3_600_000, expiresAt: START_MS + 7_200_000 })
+  const { createdAt, expiresAt, handle } = await refreshed.info()
+  t.same([createdAt, handle], [START_MS, session.handle])
+  t.equal(expiresAt, START_MS + 100 * DAY_MS)
+  await session.revoke()
+  await t.rejects(refreshed.info(), UnauthorisedError)
+})
+
 test('claims merge at the root, null and undefined remove, the protocol’s are refused', async (t) => {
   const { app } = await buildApp(t)
   const { session } = await app.sessions.issue({

@@ -8,7 +8,7 @@ import type {
   ClaimValidator,
   SessionInformation
 } from '../types.ts'
-import { validateClaims } from './validate-claims.ts'
+import { globalValidators, validateClaims } from './validate-claims.ts'
 
 /** Claims of sessions by handle: as the store has them, whatever access tokens are out. */
 
@@ -62,9 +62,8 @@ export async function validateStoredClaims(
 ): Promise<ClaimsValidationResult> {
   const information = await sessions.info(handle)
   if (information === null) return GONE
-  const validators = override
-    ? await override(globalClaimValidators, information)
-    : globalClaimValidators
+  const all = await globalValidators(globalClaimValidators, information)
+  const validators = override ? await override(all, information) : all
   const { failures, update } = await validateClaims(
     validators,
     subjectOf(information),

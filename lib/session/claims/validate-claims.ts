@@ -8,7 +8,10 @@ import type {
   ClaimSubject,
   ClaimValidation,
   ClaimValidator,
-  JsonObject
+  GlobalClaimValidators,
+  JsonObject,
+  Session,
+  SessionInformation
 } from '../types.ts'
 
 /** Who an access token belongs to, as claims ask for it. */
@@ -30,6 +33,21 @@ export function checkValidators(value: unknown, path: string): void {
     typeof (Object(member) as Partial<ClaimValidator>).validate === 'function'
   if (!Array.isArray(value) || !value.every(isOne))
     throw new OptionsError(path, 'a list of claim validators', value)
+}
+
+/** The global validators of a session: a list, or what the app's function answers. */
+export function globalValidators(
+  validators: readonly ClaimValidator[] | GlobalClaimValidators,
+  session: Session | SessionInformation
+): Awaitable<readonly ClaimValidator[]> {
+  if (typeof validators !== 'function') return validators
+  const answer = validators(session)
+  return isPromise(answer) ? answer.then(checkAnswer) : checkAnswer(answer)
+}
+
+function checkAnswer(list: readonly ClaimValidator[]): readonly ClaimValidator[] {
+  checkValidators(list, 'globalClaimValidators()')
+  return list
 }
 
 /** What validators found. */
