@@ -15,8 +15,8 @@ export function renderDetail({ detail, issues, code }: InputWithoutRequest): Ren
 /** Fastify's own form: `{"statusCode", "code", "error", "message"}`. */
 export function renderFastify({ status, error, detail, code }: InputWithoutRequest): RenderedBody {
   const message = typeof detail === 'string' ? detail : messageOf(error)
-  const body = { statusCode: status, error: reasonPhrase(status), message }
-  return { body: code === undefined ? body : { ...body, code } }
+  const named = code === undefined ? {} : { code }
+  return { body: { statusCode: status, ...named, error: reasonPhrase(status), message } }
 }
 
 /** Names RFC 9457 3.1 gives a meaning, and those that are no plain keys. */
