@@ -116,9 +116,11 @@ async function tokenOf(
   { accessTokens, clock }: Context,
   request: FastifyRequest
 ): Promise<AccessToken> {
-  const { accessToken } = parseCookies(request.headers.cookie)
-  const token = accessToken && (await accessTokens.verify(accessToken, clock.now()))
-  if (typeof token === 'object') return token
+  const { accessToken, moreAccessTokens } = parseCookies(request.headers.cookie)
+  for (const text of [accessToken, ...moreAccessTokens]) {
+    const token = text && (await accessTokens.verify(text, clock.now()))
+    if (typeof token === 'object') return token
+  }
   throw refused('no-token', 'the access token of the session is missing or no longer good')
 }
 

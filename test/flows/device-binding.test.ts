@@ -2,10 +2,12 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
 import { memoryStore, type SupersessionOptions } from '../../lib/index.ts'
+import { lmdbStore } from '../../lib/stores/lmdb.ts'
 import type { TestClock } from '../../lib/testing/index.ts'
 import { buildApp } from '../builders/app.ts'
 import { payloadOf, type Response } from '../builders/client.ts'
 import { Device } from '../builders/device.ts'
+import { newFolder } from '../builders/folder.ts'
 
 const ORIGIN = 'https://api.example.com'
 const COOKIE = '__Host-sDevice'
@@ -475,6 +477,70 @@ test('the bound cookie reaches the API and the refresh route, and no other path'
     path: '/api'
   })
   t.match(await pathOf({}, '/api'), { name: COOKIE, path: '/' })
+})
+
+test('a browser that skips a renewal keeps its tokens, and goes on when it has renewed', async (t) => {
+  const { browser, clock, handle } = await boundBrowser(t)
+  clock.advance(600)
+  browser.jar.delete(COOKIE)
+  const skipped = { 'secure-session-skipped': `unreachable;session_identifier="${handle}"` }
+  for (const [method, url] of [
+    ['GET', '/me'],
+    ['POST', '/auth/session/refresh']
+  ] as const) {
+    const reply = await browser.send(method, url, skipped)
+    t.equal(reply.statusCode, 401, url)
+    t.same(reply.cookies, [])
+  }
+  await browser.refreshDevice(handle)
+  await browser.refreshDevice(handle, browser.answer())
+  t.equal(await browser.me(), 200)
+})
+
+test('tabs of a bound session may refresh at the same time', async (t) => {
+  const { browser, app, handle } = await boundBrowser(t)
+  const tabs = [browser.copy(), browser.copy()]
+  const replies = await Promise.all(tabs.map((tab) => tab.refresh()))
+  t.same(
+    replies.map(({ statusCode }) => statusCode),
+    [200, 200]
+  )
+  for (const tab of tabs) t.equal(await tab.me(), 200)
+  t.equal((await (tabs[0] as Browser).refresh()).statusCode, 200)
+  t.same(await app.sessions.list('ada'), [handle], 'nobody is taken for a thief')
+})
+
+test('a copied profile and a cleared key end with the bound cookie', async (t) => {
+  const { browser, clock, handle } = await boundBrowser(t)
+  const copied = browser.copy()
+  clock.advance(600)
+  await copied.refreshDevice(handle)
+  t.equal((await copied.refreshDevice(handle, copied.answer())).statusCode, 401)
+  t.equal(await copied.me(), 401)
+  const handleAfter = await copied.login()
+  t.not(handleAfter, handle)
+  t.equal((await copied.register()).statusCode, 200, 'a new login is bound to the new key')
+  t.equal(await copied.me(), 200)
+})
+
+test('a durable store keeps the binding', async (t) => {
+  const path = await newFolder(t)
+  const { app, clock, browser, handle } = await boundBrowser(t, { store: lmdbStore({ path }) })
+  clock.advance(1)
+  await browser.refreshDevice(handle)
+  t.equal((await browser.refreshDevice(handle, browser.answer())).statusCode, 200)
+  t.equal((await browser.refresh()).statusCode, 200)
+  t.equal(await browser.me(), 200)
+  t.equal((await app.sessions.info(handle))?.deviceBinding, 'dbsc')
+})
+
+test('of several access cookies the one that verifies is bound', async (t) => {
+  const { app } = await buildApp(t, options)
+  const browser = new Browser(app)
+  const handle = await browser.login()
+  const good = String(browser.jar.get('sAccessToken'))
+  browser.jar.set('sAccessToken', `junk; sAccessToken=${good}`)
+  t.equal((await browser.register()).json().session_identifier, handle)
 })
 
 test('without the option nothing of it is there', async (t) => {
