@@ -1,7 +1,7 @@
 /** One side of a comparison: runs its request once. */
 export type Run = () => unknown
 
-/** For requests that take long, or of which each run makes many. */
+/** For slow requests, or runs of many requests. */
 export interface Effort {
   readonly rounds?: number
   readonly requestsPerRound?: number
@@ -17,7 +17,7 @@ export interface Comparison {
 const WARM_UP_ROUNDS = 6
 
 /**
- * Compares two ways of doing the same, by turns, so that whatever else the machine does hits both.
+ * Compares two ways of doing the same in turns, so that other load on the machine affects both.
  *
  * @returns The median over the rounds; a single slow round does not move it.
  */
@@ -30,7 +30,7 @@ export async function compare(
   const ratios: number[] = []
   const times: { ours: number[]; other: number[] } = { ours: [], other: [] }
   for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
-    // Who goes first changes from round to round, for the sake of the garbage collector.
+    // The order changes from round to round, so that garbage collection affects both.
     const isOursFirst = round % 2 === 0
     const first = await time(isOursFirst ? ours : other)
     const second = await time(isOursFirst ? other : ours)

@@ -1,4 +1,4 @@
-// What does answering an error through the registry cost, next to a handler of one's own?
+// What does an error cost through the registry, compared with a hand-written error handler?
 import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import supertokens from 'supertokens-node'
 import { errorHandler } from 'supertokens-node/framework/fastify/index.js'
@@ -7,7 +7,7 @@ import supersession, { HTTPException, TryRefreshTokenError } from '../lib/index.
 import { type Comparison, compare, type Run } from './compare.ts'
 import { machine, report } from './report.ts'
 
-/** A bare error, the way an app without the plugin would make it. */
+/** An error as an app without the plugin would make it. */
 class StatusError extends Error {
   readonly statusCode: number
 
@@ -156,7 +156,7 @@ const scenarios: { name: string; target: number; run: () => Promise<Comparison> 
   }
 ]
 
-/** How much the heap grows by a million errors of ten thousand classes that nobody keeps. */
+/** How much the heap grows by a million errors of ten thousand classes that are not kept. */
 async function heapGrowthMB(): Promise<number> {
   let make = () => new Error()
   const app = await withPlugin(throwing(() => make()))
@@ -165,7 +165,7 @@ async function heapGrowthMB(): Promise<number> {
       const Anonymous = class extends HTTPException {}
       make = () => new Anonymous(404)
       for (let time = 0; time < 10; time++) await app.inject('/')
-      // Without a turn of the event loop Node itself holds on to every request.
+      // Node releases requests only when the event loop turns.
       if (index % 100 === 0) await new Promise(setImmediate)
     }
     globalThis.gc?.()

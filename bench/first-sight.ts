@@ -1,4 +1,4 @@
-// What does the first sight of a token cost, next to what cannot be spared: checking its signature?
+// What does a token cost that was not seen before, compared with checking its signature alone?
 import { createPublicKey, verify } from 'node:crypto'
 import type { SigningAlgorithm } from '../lib/keys/algorithms.ts'
 import { type Comparison, compare, type Run } from './compare.ts'

@@ -1,10 +1,10 @@
-// npm run bench: answers all questions, one after the other, and puts the answers into README.md.
+// npm run bench: runs all benchmarks one after the other, and writes their tables into README.md.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-/** Each is a file here, with what it has to be given. */
+/** Each is a file in this folder, with its arguments. */
 const questions: readonly (readonly [file: string, ...options: string[]])[] = [
   ['verify'],
   ['growth'],

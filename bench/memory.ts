@@ -9,7 +9,7 @@ const CACHE_SIZE = 10_000
 const CACHE_BYTES = 64 * 2 ** 20
 const FLOOD = 100_000
 const TARGET_BYTES = 2048
-/** What an app and its analytics may set besides. */
+/** Other cookies, as an app and its analytics set them. */
 const OTHER_COOKIES = Array.from({ length: 10 }, (_, index) => `other${index}=${'x'.repeat(140)}; `)
 
 /** How a token is cut out of the header that it comes in. */
@@ -19,7 +19,7 @@ const fromAuthorization: Cut = (token) => headerOf('Bearer ', token).slice('Bear
 const fromCookies: Cut = (token) =>
   String(parseCookies(headerOf(`${OTHER_COOKIES.join('')}sAccessToken=`, token)).accessToken)
 
-/** In one piece and shared with nobody, as Node makes headers from what the network brings. */
+/** A string of its own, as Node makes headers from network data. */
 function headerOf(before: string, token: Buffer): string {
   return Buffer.concat([Buffer.from(before), token]).toString('latin1')
 }
@@ -35,7 +35,7 @@ function verify(accessTokens: AccessTokens, text: string, nowMs: number): unknow
   return token
 }
 
-/** Bytes that are reachable. */
+/** Bytes on the heap after garbage collection. */
 function heapUsed(): number {
   if (globalThis.gc === undefined) throw new Error('Run it with --expose-gc')
   for (let times = 0; times < 4; times++) globalThis.gc()
@@ -47,7 +47,7 @@ async function weigh(mint: Mint, cut: Cut): Promise<number> {
   const tokens = await mintBytes(mint, CACHE_SIZE)
   const verifyAll = (cache: AccessTokens) =>
     tokens.map((token) => verify(cache, cut(token), mint.nowMs))
-  // Compiled code weighs something, too.
+  // Compiled code takes memory, too.
   verifyAll(mint.accessTokens(0))
   const accessTokens = mint.accessTokens(CACHE_BYTES)
   const before = heapUsed()
@@ -65,7 +65,7 @@ async function growthBySights(mint: Mint): Promise<number> {
     const tokens = await mintBytes(mint, CACHE_SIZE)
     for (const token of tokens) verify(accessTokens, fromCookies(token), mint.nowMs)
   }
-  // The second time, every token takes another's place.
+  // The second time, every token replaces another.
   await seeMore()
   await seeMore()
   const before = heapUsed()

@@ -10,7 +10,7 @@ export interface Mint {
   readonly key: SigningKey
   /** Access tokens of one key, as an app has them, with a cache of their own. */
   readonly accessTokens: (cacheBytes: number) => AccessTokens
-  /** Different tokens, as different users' first requests bring them. */
+  /** Different tokens, as in the first requests of different users. */
   readonly mintMany: (count: number) => Promise<string[]>
 }
 

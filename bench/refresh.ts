@@ -1,4 +1,4 @@
-// What does a refresh cost, next to what cannot be spared: a signature, and one write to the store?
+// What does a refresh cost, compared with its minimum: a signature, and one write to the store?
 import { createPrivateKey, sign } from 'node:crypto'
 import Fastify from 'fastify'
 import supersession, {

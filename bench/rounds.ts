@@ -11,7 +11,7 @@ export interface RoundOptions {
 export type Samples = ReadonlyMap<LoadTarget, readonly Sample[]>
 
 /**
- * Loads targets by turns, so that whatever else the machine does hits all of them.
+ * Loads targets in turns, so that other load on the machine affects all of them.
  *
  * Before the first round that counts, each is sent all of its requests once.
  */
@@ -26,7 +26,7 @@ export async function measureRounds(
   }
   const samples = new Map<LoadTarget, Sample[]>(targets.map((target) => [target, []]))
   for (let round = 0; round < rounds; round++) {
-    // Nobody always goes first, or always after the same.
+    // No target is always first, or always after the same one.
     const first = round % targets.length
     const turn = [...targets.slice(first), ...targets.slice(0, first)]
     if (round % 2 === 1) turn.reverse()
@@ -43,7 +43,7 @@ export interface Ratio {
   readonly requests: number
 }
 
-/** Throughput and processor time that are further apart than this were not measured in peace. */
+/** If throughput and processor time are further apart than this, other load disturbed the run. */
 const MAX_APART = 0.1
 
 export function ratioOf(samples: Samples, one: LoadTarget, other: LoadTarget): Ratio {
@@ -68,7 +68,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
 }
 
-/** A benchmark of something that does not work would look very good. */
+/** A server that fails fast would look very good. */
 async function probe({ port, requests, status }: LoadTarget): Promise<void> {
   const options = { host: '127.0.0.1', port, path: '/me', headers: requests.sample }
   const body = await new Promise<unknown>((resolve, reject) => {

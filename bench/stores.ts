@@ -76,11 +76,11 @@ function newRecord(userId: string, expiresAt: number): SessionRecord {
   }
 }
 
-/** Milliseconds that it took, and the longest that the event loop stood still meanwhile. */
+/** How long it took, and the longest stall of the event loop meanwhile, milliseconds. */
 async function measure<T>(name: string, action: () => Promise<T> | T): Promise<T> {
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
-  // It has to have ticked once, or else it misses what stands still from the first moment.
+  // It has to tick once before the measurement, or it misses a stall at the beginning.
   await new Promise((resolve) => setTimeout(resolve, 20))
   const start = performance.now()
   const result = await action()
@@ -127,7 +127,7 @@ for (const { name, skip, start, connect } of [memory, ...durableStores]) {
   console.log(`${name}, ${SESSIONS} sessions`)
   const samples = await measure('insert all', () => fill(store))
   const bytes = (await sizeOf(backend.address)) - empty
-  // These drop at once what has ended.
+  // These stores delete ended sessions at once.
   const kept = name === 'Redis' || name === 'Valkey' ? SESSIONS - ENDED : SESSIONS
   console.log(`  size: ${(bytes / kept).toFixed(0)} bytes per session`)
   await measure(`get ${samples.length}`, () => each(samples, ({ handle }) => store.get(handle)))

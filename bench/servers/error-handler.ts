@@ -1,4 +1,4 @@
-// A handler of one's own, and an Error with its stack.
+// A hand-written error handler, and an Error with its stack.
 import Fastify from 'fastify'
 import { serve } from './serve.ts'
 

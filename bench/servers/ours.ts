@@ -24,7 +24,7 @@ export interface OursOrder {
   /** Folder of the LMDB store. Without it sessions are in memory. */
   readonly lmdb?: string
   readonly cacheMB?: number
-  /** A token that came by while it was good. */
+  /** A token that was seen while it was valid. */
   readonly seen?: ExpiredToken
 }
 

@@ -32,7 +32,7 @@ function table({ title, otherName, rows }: MeasuredGroup): string {
   ].join('\n')
 }
 
-/** Rows that say nothing: processor time and throughput are not of one mind. */
+/** Rows that cannot be used: processor time and throughput disagree. */
 function warnings(rows: readonly Row[]): string[] {
   const isOdd = (ratio: Ratio | null) => ratio !== null && !isPeaceful(ratio)
   const odd = rows.filter(({ figures }) => figures.some(({ bare }) => isOdd(bare)))
@@ -46,7 +46,7 @@ function figures({ figures }: Row, read: (figure: Figure) => number | null): str
   return values.map((value) => value.toFixed(2)).join(' / ')
 }
 
-/** What ought to be, by the side of what it is where no other column says so. */
+/** The target, beside the measured value where no other column has it. */
 function goals(row: Row, otherName: string): string {
   const least = (name: keyof Goals) => {
     const values = row.figures.map(({ goals }) => goals[name]).filter((goal) => goal !== undefined)
