@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { build } from 'esbuild'
 import t, { type Test } from 'tap'
-import supersession from '../../lib/index.ts'
+import supersession, { type SupersessionOptions } from '../../lib/index.ts'
 import { addRoutes, FAST_KEYS } from '../builders/app.ts'
 import {
   type HttpsSite,
@@ -17,7 +18,11 @@ interface BoundSite extends HttpsSite {
 }
 
 /** A site whose bound cookies live for `seconds`, with a user who has logged in. */
-async function loggedIn(t: Test, seconds: number): Promise<BoundSite> {
+async function loggedIn(
+  t: Test,
+  seconds: number,
+  more: SupersessionOptions = {}
+): Promise<BoundSite> {
   const renewals: number[] = []
   const site = await openHttpsSite(t, async (app, origin) => {
     app.addHook('onResponse', async (request, reply) => {
@@ -26,7 +31,8 @@ async function loggedIn(t: Test, seconds: number): Promise<BoundSite> {
     await app.register(supersession, {
       ...FAST_KEYS,
       appInfo: { apiDomain: origin },
-      deviceBinding: { methods: 'dbsc', boundCookieLifetime: seconds }
+      deviceBinding: { methods: 'dbsc', boundCookieLifetime: seconds },
+      ...more
     })
     addRoutes(app)
   })
@@ -96,6 +102,30 @@ void t.test('all cookies elsewhere are good until the bound cookie ends', { skip
   t.equal((await app.inject({ ...refresh, headers: { cookie, rid: 'session' } })).statusCode, 401)
   t.equal(await call(site, 'GET', '/me'), 200, 'the owner is undisturbed')
   t.equal(await call(site, 'POST', '/auth/session/refresh'), 200)
+  t.equal((await app.sessions.list('ada')).length, 1)
+})
+
+void t.test('the front-end SDK does not notice', { skip }, async (t) => {
+  const site = await loggedIn(t, 5, { accessTokenValidity: 4 })
+  const { app, page, origin } = site
+  const contents = "import sdk from 'supertokens-website'; window.sdk = sdk"
+  const stdin = { contents, resolveDir: process.cwd() }
+  const { outputFiles } = await build({ stdin, bundle: true, write: false, format: 'iife' })
+  await page.addScriptTag({ content: String(outputFiles[0]?.text) })
+  const script = `sdk.init({ apiDomain: '${origin}', apiBasePath: '/auth' })`
+  await page.evaluate(script)
+  t.equal(await call(site, 'POST', '/login', { userId: 'ada' }), 200)
+  await until(async () => (await app.sessions.devices('ada'))[0]?.deviceBinding === 'dbsc')
+  const cookie = await jar(site)
+  await until(
+    async () => (await app.inject({ url: '/me', headers: { cookie } })).statusCode === 401
+  )
+  t.equal(await call(site, 'GET', '/me'), 200, 'it refreshes, and the browser renews')
+  t.equal(await page.evaluate('sdk.doesSessionExist()'), true)
+  const bound = String(
+    await page.evaluate('sdk.getAccessTokenPayloadSecurely().then(JSON.stringify)')
+  )
+  t.match(JSON.parse(bound), { cnf: { jkt: /./ } })
   t.equal((await app.sessions.list('ada')).length, 1)
 })
 
