@@ -53,7 +53,7 @@ export function readHeaderToken(
 ): string | undefined {
   if (deviceBinding === null || !deviceBinding.dpop || !isDpopScheme(request))
     return readBearerToken(request)
-  return request.headers.authorization?.slice(DPOP.length).trim() || undefined
+  return request.headers.authorization?.slice(DPOP.length).trim()
 }
 
 /** A header's value, where it came once and is not empty. */
