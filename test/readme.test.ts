@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
+import { ERRORS_OPTIONS, type ValidationOptions } from '../lib/errors/options.ts'
 import { SESSION_OPTIONS } from '../lib/options/resolve.ts'
 import { Client } from './builders/client.ts'
 
@@ -88,6 +89,23 @@ test('the table of options names every option of the plugin, and no other', (t) 
   const names = rows.flatMap((cell) => [...cell.matchAll(/`(\w+)/g)].map(([, name]) => name))
   t.same([...new Set(names)].sort(), [...SESSION_OPTIONS].sort())
   t.end()
+})
+
+test('the table of options in docs/errors.md names every option of the errors plugin, and no other', async (t) => {
+  const page = await readFile('docs/errors.md', 'utf8')
+  const [, table = ''] = /## Options\n(.*?)\n## /s.exec(page) ?? []
+  const named = [...table.matchAll(/^\| `(.*?)` \|/gm)].map(([, name]) => String(name))
+  const ofValidation: Record<keyof ValidationOptions, true> = {
+    status: true,
+    input: true,
+    maxIssues: true,
+    showPattern: true,
+    messages: true
+  }
+  const known = ERRORS_OPTIONS.flatMap((name) =>
+    name === 'validation' ? Object.keys(ofValidation).map((part) => `${name}.${part}`) : name
+  )
+  t.same(named.toSorted(), known.toSorted())
 })
 
 test('the table of errors gives the default status and body of each session error', async (t) => {

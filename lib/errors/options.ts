@@ -42,7 +42,8 @@ export interface ErrorsOptions {
    */
   errorLogLevel?(error: unknown, status: number): 'error' | 'warn' | 'info' | 'debug' | false
   /**
-   * Answer unhandled errors by a traceback. In production registration is refused, unless 'force'.
+   * Answer unhandled errors by a traceback. `true` is refused unless `NODE_ENV` is `development` or
+   * `test`; `'force'` is accepted anywhere.
    * Browsers get a page with source lines if the package `youch-core` is installed.
    * @defaultValue false
    */
