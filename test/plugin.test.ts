@@ -24,6 +24,17 @@ test('app.register(supersession) alone works, with RS256 and every default', asy
   )
 })
 
+test('a signing key that was stored with another secret is passed over, and the log names it', async (t) => {
+  const store = memoryStore()
+  await buildApp(t, { store, secret: 'a'.repeat(32) })
+  const { lines, logger } = logLines()
+  await buildApp(t, { store, secret: 'b'.repeat(32) }, { logger })
+  t.match(
+    lines.find((line) => line.includes('cannot be read')),
+    /"kid":"d-/
+  )
+})
+
 test('a second registration in or below a scope is refused', async (t) => {
   const { app } = await buildApp(t)
   await t.rejects(async () => app.register(supersession, FAST_KEYS), /registered already/)

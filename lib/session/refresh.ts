@@ -110,15 +110,16 @@ async function refuseDuplicates(
     tokenReply.clearOlder(request, duplicates)
     throw new ClearDuplicateSessionCookiesError()
   }
+  const isText = (text: string | undefined) => text !== undefined
   const handles: string[] = []
-  for (const text of duplicates.includes('access') ? [accessToken, ...moreAccessTokens] : []) {
-    const token = await accessTokens.verify(text ?? '', clock.now())
+  for (const text of [accessToken, ...moreAccessTokens].filter(isText)) {
+    const token = await accessTokens.verify(text, clock.now())
     if (typeof token !== 'string') handles.push(token.payload.sessionHandle)
   }
   if (hasTwice(handles)) throw duplicateCookies()
-  const presented = [refreshToken, ...moreRefreshTokens].map((text) =>
-    refreshTokens.read(text ?? '')
-  )
+  const presented = [refreshToken, ...moreRefreshTokens]
+    .filter(isText)
+    .map((text) => refreshTokens.read(text))
   if (hasTwice(presented.flatMap((token) => token?.handle ?? []))) throw duplicateCookies()
 }
 

@@ -1,5 +1,10 @@
 import { test } from 'tap'
-import { memoryStore, type SessionStore, type StoredKey } from '../../lib/index.ts'
+import {
+  memoryStore,
+  type SessionStore,
+  type StoredKey,
+  StoreUnavailableError
+} from '../../lib/index.ts'
 import { KeyRing, type KeyRingSettings } from '../../lib/keys/key-ring.ts'
 import { deriveKeys } from '../../lib/keys/secrets.ts'
 import { START_MS } from '../builders/app.ts'
@@ -283,6 +288,11 @@ test('a key that cannot be read is passed over and told of once', async (t) => {
     t.equal(told.length, new Set(told).size)
     t.ok(told.includes(`d-${START_MS}`))
   }
+})
+
+test('a store that claims to have taken a key, and has none, is an error', async (t) => {
+  const forgetful = Object.assign(memoryStore(), { addKey: () => true })
+  await t.rejects(ringOn(forgetful).prepare('dynamic', START_MS), StoreUnavailableError)
 })
 
 test('who signs makes sure, once a minute, that its key is still in the store', async (t) => {

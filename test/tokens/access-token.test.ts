@@ -114,6 +114,9 @@ test('a token of the other kind of key asks for a refresh', async (t) => {
     const options = { nowMs: START_MS, expiresAt: START + 60 }
     const { text } = await tokens.mint(FACTS, { ...options, kind: other })
     t.equal(await verify(text), 'key-kind')
+    const elsewhere = await setUp({ keyKind: other })
+    const unknown = await elsewhere.tokens.mint(FACTS, { ...options, kind: other })
+    t.equal(await (await setUp({ keyKind })).verify(unknown.text), 'key-kind', 'an unknown key')
   }
 })
 
