@@ -112,14 +112,15 @@ function jsonable(value: unknown, walk: Walk): unknown {
   if (ancestors.size >= maxDepth) return '[Too deep]'
   if (++walk.nodes > maxNodes) return '[Too large]'
   ancestors.add(value)
+  let copy: unknown
   try {
-    return jsonableObject(value, walk)
+    copy = jsonableObject(value, walk)
   } catch {
     walk.onUnserializable()
-    return '[Unserializable]'
-  } finally {
-    ancestors.delete(value)
+    copy = '[Unserializable]'
   }
+  ancestors.delete(value)
+  return copy
 }
 
 function jsonableObject(value: object, walk: Walk): unknown {

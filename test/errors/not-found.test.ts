@@ -110,3 +110,8 @@ test('an unknown path is a 404 also where every request needs a session', async 
   t.equal((await app.inject('/nope')).statusCode, 404)
   t.equal((await app.inject('/me')).statusCode, 401)
 })
+
+test('a not-found handler that is no function is Fastify’s to refuse', async (t) => {
+  const { app } = await errorApp(t)
+  t.throws(() => app.setNotFoundHandler(undefined as never), /Not found handler already set/)
+})

@@ -295,3 +295,25 @@ test('where nobody listens nothing is published, and everything is logged', asyn
   await promise
   t.ok(lines.some(({ msg }) => msg === 'work after the reply failed'))
 })
+
+test('a catch-all and a handler of 500 leave an error unhandled, a handler of its class handles it', async (t) => {
+  const { app } = await errorApp(t)
+  const published = listen(t)
+  app.setExceptionHandler(500, () => 'sorry')
+  app.setExceptionHandler(RangeError, () => 'too far')
+  throwing(app, '/any', new TypeError('x'))
+  throwing(app, '/range', new RangeError('x'))
+  await app.inject('/any')
+  await app.inject('/range')
+  t.match(published, [{ kind: 'unhandled', key: 500 }, { kind: 'handled' }])
+})
+
+test('the channel of sessions has no message of errors that refuse no session', async (t) => {
+  const { app } = await errorApp(t)
+  const refused = listen(t, 'fastify-supersession:session')
+  throwing(app, '/plain', new HTTPException(404))
+  throwing(app, '/code', new HTTPException(409, 'taken', { code: 'TAKEN' }))
+  await app.inject('/plain')
+  await app.inject('/code')
+  t.same(refused, [])
+})
