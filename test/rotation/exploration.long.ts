@@ -10,10 +10,13 @@ const bounds: readonly QuietBounds[] = [
   { requestsInFlight: 3, graceUnits: 8, roundTripUnits: 3, clockErrorUnits: 0 }
 ]
 
-for (const bound of bounds)
-  test(`no history ends in a false alarm: ${JSON.stringify(bound)}`, (t) => {
+for (const bound of bounds) {
+  const { requestsInFlight, graceUnits, roundTripUnits, clockErrorUnits } = bound
+  const name = `${requestsInFlight} requests under way, a round trip of ${roundTripUnits}/${graceUnits} W, clocks that differ by ${clockErrorUnits}/${graceUnits} W`
+  test(`no history ends in a false alarm: ${name}`, (t) => {
     const { counterexample, states } = exploreQuiet(rotation, bound)
     t.equal(counterexample, null)
     t.comment(`${states} states`)
     t.end()
   })
+}
