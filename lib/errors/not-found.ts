@@ -76,5 +76,7 @@ async function answerByApp(
     })
     if (reply.sent) return reply
   }
-  return handler(request, reply)
+  const answer = handler(request, reply)
+  // A handler that returns nothing answers later; nothing returned here would be sent as the answer.
+  return answer === undefined ? reply : answer
 }

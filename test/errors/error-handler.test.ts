@@ -263,6 +263,33 @@ test('hooks of a not-found handler that came later run before it', async (t) => 
   t.equal((await app.inject('/limited')).body, 'slow down')
 })
 
+test('a not-found handler that came later may answer by a callback', async (t) => {
+  const app = await withNotFound((instance) =>
+    instance.setNotFoundHandler((_request, reply) => {
+      setImmediate(() => reply.send('index.html'))
+    })
+  )
+  t.teardown(() => app.close())
+  t.equal((await app.inject('/client/side/route')).body, 'index.html')
+})
+
+test('what a not-found handler sends goes through slow hooks once', async (t) => {
+  const sent: unknown[] = []
+  const app = await withNotFound((instance) =>
+    instance.setNotFoundHandler((_request, reply) => {
+      reply.send('index.html')
+    })
+  )
+  t.teardown(() => app.close())
+  app.addHook('onSend', async (_request, _reply, payload) => {
+    await new Promise(setImmediate)
+    sent.push(payload)
+    return payload
+  })
+  t.equal((await app.inject('/client/side/route')).body, 'index.html')
+  t.same(sent, ['index.html'])
+})
+
 test('hooks of a not-found handler that fail are errors', async (t) => {
   const app = await withNotFound((instance) =>
     instance.setNotFoundHandler(
