@@ -5,7 +5,7 @@ const maxTextLength = 256
 
 /** A key that contains one of these holds something that must not be echoed or logged. */
 const secretNames =
-  /passw(or)?d|passphrase|passcode|pwd|secret|token|credential|authori[sz]ation|cookie|session|signature|(api|private|access|encryption)[-_ ]?key|card|iban/i
+  /passw(or)?d|passphrase|passcode|pwd|secret|token|credential|authori[sz]ation|cookie|session|signature|(api|private|access|encryption)[-_ ]?key|card|iban|pin[-_ ]?code|(security|recovery|backup|verification)[-_ ]?code|mnemonic/i
 /** These are parts of other words, too, so that they have to stand alone: `cardPin`, `cvv_code`. */
 const secretWords: ReadonlySet<string> = new Set(
   'pin,cvv,cvc,csc,otp,totp,ssn,jwt,auth,pan,mfa'.split(',')
@@ -28,19 +28,34 @@ export function echoedInput(
 ): unknown {
   if (mode === 'none' || isSecret(loc)) return undefined
   if (value === undefined) return null
-  if (mode === 'full') return value
+  if (mode === 'full') return withoutSecrets(value, 0)
   if (typeof value === 'string') return value.slice(0, maxTextLength)
   return Object(value) === value ? undefined : value
 }
 
-function isSecret(loc: Location): boolean {
+/** Deeper than what a schema describes; what is below is left out. */
+const maxEchoDepth = 100
+
+/** A copy without the members that are named like secrets. */
+function withoutSecrets(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (depth >= maxEchoDepth) return undefined
+  if (Array.isArray(value)) return value.map((item) => withoutSecrets(item, depth + 1))
+  const copy: Record<string, unknown> = Object.create(null)
+  for (const [name, member] of Object.entries(value))
+    if (!isSecretName(name)) copy[name] = withoutSecrets(member, depth + 1)
+  return copy
+}
+
+/** Whether a place in a request holds something that must not be echoed or logged. */
+export function isSecret(loc: Location): boolean {
   if (loc[0] === 'header' && secretHeaders.has(loc[1])) return true
   return loc.some((segment) => isSecretName(String(segment)))
 }
 
 function isSecretName(name: string): boolean {
   if (secretNames.test(name)) return true
-  const words = name.replace(/([a-z0-9])([A-Z])/g, '$1 $2').split(/[^A-Za-z0-9]+/)
+  const words = name.replace(/([a-z])([A-Z])|([A-Z])([A-Z][a-z])/g, '$1$3 $2$4').split(/[^A-Za-z]+/)
   return words.some((word) => secretWords.has(word.toLowerCase()))
 }
 

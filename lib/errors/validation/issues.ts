@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { ErrorSettings } from '../options.ts'
 import { describeAjvError } from './describe-ajv.ts'
-import { echoedInput, locate } from './input.ts'
+import { echoedInput, isSecret, type Location, locate } from './input.ts'
 import { type AjvError, type FailedPart, isAjvError, type Problem } from './problem.ts'
 import type { ValidationIssue } from './validation-error.ts'
 
@@ -93,8 +93,14 @@ function tooMany(omitted: number, prefix: string): ValidationIssue {
 /** An error in Ajv's form from another validator (zod's provider): its keyword is the type. */
 function describeImitation(error: AjvError, part: FailedPart): Problem {
   const { path, value } = locate(part.value, error.instancePath)
-  const description = { type: error.keyword, msg: error.message ?? 'Invalid input' }
-  return { loc: [part.prefix, ...path], description, value, source: error }
+  const loc = [part.prefix, ...path]
+  const msg = shownText(error.message ?? 'Invalid input', loc)
+  return { loc, description: { type: error.keyword, msg }, value, source: error }
+}
+
+/** Other validators quote the value in their sentences. */
+function shownText(msg: string, loc: Location): string {
+  return isSecret(loc) ? 'Invalid input' : msg
 }
 
 /** One of Joi's details, or the error of a validator nothing is known about. */
@@ -109,6 +115,14 @@ function describeForeign(source: unknown, part: FailedPart): Problem {
     .map((segment) => `/${String(segment).replaceAll('~', '~0').replaceAll('/', '~1')}`)
     .join('')
   const { value } = locate(part.value, pointer)
-  const description = { type: typeof type === 'string' ? type : 'value_error', msg }
-  return { loc: [part.prefix, ...path], description, value, source }
+  const loc = [part.prefix, ...path]
+  return {
+    loc,
+    description: {
+      type: typeof type === 'string' ? type : 'value_error',
+      msg: shownText(msg, loc)
+    },
+    value,
+    source
+  }
 }

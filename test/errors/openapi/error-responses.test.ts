@@ -147,7 +147,7 @@ test('hidden routes and the twins of GET are left alone, and another transform g
   t.ok(seen.includes('/'))
 })
 
-test('options are checked, and the resolver copes with a schema without a name', async (t) => {
+test('options are checked, and schemas are added once', async (t) => {
   const { app } = await errorApp(t)
   t.throws(() => errorResponsesTransform(app, { comon: [404] } as never), { message: /'comon'/ })
   t.throws(() => errorResponsesTransform(app, null as never), { message: /'options'/ })

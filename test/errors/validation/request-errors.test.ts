@@ -543,7 +543,11 @@ test('what is named like a secret is not echoed, wherever it stands and however 
     'password',
     'apiKey',
     'credentials',
-    'sessionId'
+    'sessionId',
+    'PINCode',
+    'pin2',
+    'CVVCode',
+    'securityCode'
   ]
   const schema = {
     body: object({ deep: object(Object.fromEntries(names.map((name) => [name, integer]))) }),
@@ -574,5 +578,35 @@ test('a body of a client that comes back in an answer takes linear work', async 
     const reply = await post('/items/1', payload, headers)
     t.equal(reply.statusCode, 422)
     t.match(reply.body.slice(0, 2000) + reply.body.slice(-2000), expected)
+  }
+})
+
+test('a container is echoed whole without what is named like a secret', async (t) => {
+  const list = { type: 'array' }
+  const { post } = await itemsApp(t, { body: object({ list }) }, { validation: { input: 'full' } })
+  const sent = { name: 'ada', password: 'hunter2', cards: [{ pin: 'hunter2', kind: 'debit' }] }
+  const reply = await post('/items/1', { list: sent })
+  t.same(reply.json().detail[0].input, { name: 'ada' }, 'cards themselves are named like one')
+  const nested = await post('/items/1', { list: { users: [{ name: 'ada', pin: 'hunter2' }] } })
+  t.same(nested.json().detail[0].input, { users: [{ name: 'ada' }] })
+  const deep = `{"list":{"a":${'['.repeat(500)}${']'.repeat(500)}}}`
+  const bounded = await post('/items/1', deep, { 'content-type': 'application/json' })
+  t.equal(bounded.statusCode, 422)
+})
+
+test('sentences of other validators do not quote what is named like a secret', async (t) => {
+  for (const make of [
+    (message: string) => ({ details: [{ path: ['password'], type: 'string.pattern', message }] }),
+    (message: string) => ({ details: [{ path: ['name'], type: 'string.pattern', message }] })
+  ]) {
+    const { app } = await errorApp(t)
+    app.setValidatorCompiler(() => () => ({
+      error: Object.assign(new Error('x'), make('"hunter2" does not match'))
+    }))
+    app.post('/', { schema: { body: {} } }, async () => 'ok')
+    const reply = await app.inject({ method: 'POST', url: '/', payload: { password: 'hunter2' } })
+    t.equal(reply.statusCode, 422)
+    const isShown = reply.json().detail[0].loc[1] === 'name'
+    t.equal(reply.body.includes('hunter2'), isShown)
   }
 })
