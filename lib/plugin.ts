@@ -17,12 +17,7 @@ import { SessionRecords } from './session/records.ts'
 import { Revocations } from './session/revocations.ts'
 import { createSessions } from './session/sessions.ts'
 import { SessionSockets } from './session/sockets.ts'
-import type { Session, Sessions, VerifySessionOptions } from './session/types.ts'
-import {
-  type VerifySessionSettings,
-  verifySessionByHand,
-  verifySessionHook
-} from './session/verify-hook.ts'
+import { decorateSession, sessionFinder } from './session/verify-hook.ts'
 import { warnOfCors, warnOfOrder, warnOfSettings } from './startup-warnings.ts'
 import { GuardedStore } from './stores/guarded-store.ts'
 import { MemoryStore, memoryStore } from './stores/memory.ts'
@@ -44,10 +39,13 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   const { store, sockets, tokenReply } = context
   installErrors(app, errorsOptions, (request) => tokenReply.clear(request, 'all'))
   const sessions = createSessions(context, settings.override.functions)
-  decorate(app, sessions, {
-    property: settings.requestProperty,
-    refreshPath: settings.appInfo.refreshPath
-  })
+  app.decorate('sessions', sessions)
+  decorateSession(
+    app,
+    settings.requestProperty,
+    sessionFinder(sessions, settings.appInfo.refreshPath)
+  )
+  app.decorateRequest(STAGED, null)
   app.addHook('onSend', tokenReply.onSend)
 
   const apis = { ...sessionApis(sessions, settings.requestProperty), ...deviceApis(context) }
@@ -126,18 +124,6 @@ async function openContext(
     dbsc,
     dpop
   }
-}
-
-function decorate(app: FastifyInstance, sessions: Sessions, settings: VerifySessionSettings): void {
-  app.decorate('sessions', sessions)
-  app.decorate('verifySession', (options?: VerifySessionOptions) =>
-    verifySessionHook(sessions, settings, options)
-  )
-  app.decorateRequest(settings.property, null)
-  app.decorateRequest(STAGED, null)
-  app.decorateRequest('verifySession', async function (options: VerifySessionOptions = {}) {
-    return verifySessionByHand(sessions, settings, this, options) as Promise<Session>
-  })
 }
 
 /** Signing keys in clear, in a database or a file: whoever reads a backup of it is any user. */

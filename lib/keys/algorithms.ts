@@ -7,6 +7,11 @@ export type SigningAlgorithm = 'RS256' | 'ES256' | 'EdDSA'
 /** A dynamic key signs for one update interval; a static key is never rotated. */
 export type KeyKind = 'dynamic' | 'static'
 
+/** The kind that a `kid` says, `null` for one of neither. */
+export function kindOf(kid: string): KeyKind | null {
+  return kid.startsWith('d-') ? 'dynamic' : kid.startsWith('s-') ? 'static' : null
+}
+
 /** A public key as it is published (RFC 7517). */
 export interface PublicJwk {
   readonly kty: string

@@ -6,7 +6,7 @@ import { websiteOriginFor } from '../options/app-info.ts'
 import type { AntiCsrfMode } from '../options/options.ts'
 import type { RefreshToken } from '../tokens/refresh-token.ts'
 import { ANTI_CSRF, readHeader } from '../transport/token-headers.ts'
-import type { SessionContext } from './context.ts'
+import type { VerifyContext } from './context.ts'
 import type { AccessToken, TransferMethod, VerifySessionOptions } from './types.ts'
 
 /**
@@ -26,7 +26,7 @@ export class ForeignOriginError extends HTTPException<403, string> {
   }
 }
 
-type Context = Pick<SessionContext, 'settings' | 'sameSite'>
+type Context = Pick<VerifyContext, 'settings' | 'sameSite'>
 
 /** What a request with cookies has to prove: as the app says, else by the `SameSite` of its cookies. */
 function modeOf({ settings, sameSite }: Context, request: FastifyRequest): AntiCsrfMode {

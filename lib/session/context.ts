@@ -3,7 +3,7 @@ import type { DpopProofs } from '../device-binding/dpop.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import type { Settings } from '../options/resolve.ts'
 import type { SessionStore } from '../stores/store.ts'
-import type { AccessTokens } from '../tokens/access-token.ts'
+import type { AccessTokens, AccessTokenVerifier } from '../tokens/access-token.ts'
 import type { RefreshTokens } from '../tokens/refresh-token.ts'
 import type { SameSiteRule } from '../transport/same-site.ts'
 import type { TokenReply } from '../transport/token-reply.ts'
@@ -12,22 +12,27 @@ import type { SessionRecords } from './records.ts'
 import type { SessionSockets } from './sockets.ts'
 import type { Sessions } from './types.ts'
 
-/** What the flows of one registration share. */
-export interface SessionContext {
+/** What checks an access token, here and in services that only verify. */
+export interface VerifyContext {
   readonly settings: Settings
   readonly clock: Clock
+  readonly accessTokens: AccessTokenVerifier
+  readonly sameSite: SameSiteRule
+  /** `null`: sessions in cookies are not bound to devices. */
+  readonly dbsc: Dbsc | null
+  /** `null`: sessions in headers are not bound to devices. */
+  readonly dpop: DpopProofs | null
+}
+
+/** What the flows of one registration share. */
+export interface SessionContext extends VerifyContext {
   readonly store: SessionStore
   readonly records: SessionRecords
   readonly keyRing: KeyRing
   readonly accessTokens: AccessTokens
   readonly refreshTokens: RefreshTokens
-  readonly sameSite: SameSiteRule
   readonly tokenReply: TokenReply
   readonly sockets: SessionSockets
-  /** `null`: sessions in cookies are not bound to devices. */
-  readonly dbsc: Dbsc | null
-  /** `null`: sessions in headers are not bound to devices. */
-  readonly dpop: DpopProofs | null
   /** `app.sessions`, the app's overrides included. */
   readonly sessions: Sessions
 }

@@ -12,7 +12,7 @@ import { deriveKeys } from '../keys/secrets.ts'
 import type { Settings } from '../options/resolve.ts'
 import type { SessionRecord } from '../stores/store.ts'
 import { isDpopScheme } from '../transport/token-headers.ts'
-import type { SessionContext } from './context.ts'
+import type { VerifyContext } from './context.ts'
 import { bindingOf, type StoredBinding } from './records.ts'
 import type {
   AccessToken,
@@ -21,7 +21,7 @@ import type {
   VerifySessionOptions
 } from './types.ts'
 
-type Context = Pick<SessionContext, 'settings' | 'clock' | 'dbsc' | 'dpop'>
+type Context = Pick<VerifyContext, 'settings' | 'clock' | 'dbsc' | 'dpop'>
 
 const NONCE_LIFETIME_MS = 300_000
 /** For `verifySession({ deviceBound: true })`: a 403 names it as it names a claim. */
@@ -31,7 +31,7 @@ const UNBOUND = [{ id: 'deviceBound', reason: { message: 'the session is not bou
 export function openDeviceBinding(
   settings: Settings,
   refreshKeys: readonly Buffer[]
-): Pick<SessionContext, 'dbsc' | 'dpop'> {
+): Pick<VerifyContext, 'dbsc' | 'dpop'> {
   const { deviceBinding } = settings
   if (deviceBinding === null) return { dbsc: null, dpop: null }
   const keys = deriveKeys(refreshKeys, 'device binding')

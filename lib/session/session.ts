@@ -30,8 +30,8 @@ const UNAUTHORISED_CLOSE_CODE = 4401
 const MIN_CHECK_SECONDS = 0.001
 const MAX_CHECK_SECONDS = 86_400
 
-/** A session as a request has it. Made for each verified request, hence small. */
-export class VerifiedSession implements Session {
+/** What an access token says of its session. Made for each verified request, hence small. */
+export class TokenSession {
   readonly userId: string
   readonly recipeUserId: string
   readonly handle: string
@@ -40,6 +40,26 @@ export class VerifiedSession implements Session {
   expiresAt: number
   createdAt: number
   accessToken: string
+
+  constructor({ text, payload }: AccessToken) {
+    this.userId = payload.sub
+    this.recipeUserId = payload.rsub
+    this.handle = payload.sessionHandle
+    this.tenantId = payload.tId
+    this.payload = payload
+    this.expiresAt = payload.exp * 1000
+    this.createdAt = payload.iat * 1000
+    this.accessToken = text
+  }
+
+  getClaim<T>(claim: Claim<T>): T | undefined {
+    checkClaim(claim, 'session.getClaim.claim')
+    return claim.valueIn(this.payload)
+  }
+}
+
+/** A session as a request has it, where the store is ours. */
+export class VerifiedSession extends TokenSession implements Session {
   readonly #context: SessionContext
   readonly #method: TransferMethod
   readonly #request: FastifyRequest | null
@@ -51,15 +71,7 @@ export class VerifiedSession implements Session {
     method: TransferMethod,
     request: FastifyRequest | null
   ) {
-    const { payload } = token
-    this.userId = payload.sub
-    this.recipeUserId = payload.rsub
-    this.handle = payload.sessionHandle
-    this.tenantId = payload.tId
-    this.payload = payload
-    this.expiresAt = payload.exp * 1000
-    this.createdAt = payload.iat * 1000
-    this.accessToken = token.text
+    super(token)
     this.#context = context
     this.#method = method
     this.#request = request
@@ -101,11 +113,6 @@ export class VerifiedSession implements Session {
     )
     if (update !== null) await this.mergePayload(update)
     if (failures.length > 0) throw new InvalidClaimsError(failures)
-  }
-
-  getClaim<T>(claim: Claim<T>): T | undefined {
-    checkClaim(claim, 'session.getClaim.claim')
-    return claim.valueIn(this.payload)
   }
 
   async setClaim<T>(claim: Claim<T>, value: T): Promise<void> {

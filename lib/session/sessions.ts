@@ -16,7 +16,7 @@ import type {
   Sessions,
   VerifySessionOptions
 } from './types.ts'
-import { checkVerifyOptions, verifyRequest, verifyText } from './verify.ts'
+import { checkVerifyOptions, openSession, verifyRequest, verifyText } from './verify.ts'
 
 const NO_OPTIONS: VerifySessionOptions = Object.freeze({})
 /** As SuperTokens: a hundred years. */
@@ -49,7 +49,7 @@ function ownSessions(context: SessionContext): Sessions {
     // The overload says that only `sessionRequired: false` answers null.
     get: ((request, _reply, options = NO_OPTIONS) => {
       checkVerifyOptions(options, 'sessions.get.options')
-      return verifyRequest(context, request, options)
+      return verifyRequest(context, request, options, openSession)
     }) as Sessions['get'],
     verify: (async (accessToken, antiCsrfToken, options = NO_OPTIONS) => {
       const expected = expectedWithoutRequest(context, antiCsrfToken, options)

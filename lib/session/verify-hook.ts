@@ -1,19 +1,29 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Awaitable } from '../awaitable.ts'
 import { markSessionHook } from '../errors/openapi/session-hook.ts'
 import { asError } from '../errors/thrown-value.ts'
-import { VerifiedSession } from './session.ts'
+import { TokenSession } from './session.ts'
 import type { Session, Sessions, VerifySessionHook, VerifySessionOptions } from './types.ts'
 import { checkVerifyOptions } from './verify.ts'
 
 type Done = (error?: Error) => void
 
-/** What the hooks of one registration share. */
-export interface VerifySessionSettings {
-  /** The request's property that takes the session. */
-  readonly property: string
-  /** Path of the refresh route, where a session is one that was just refreshed. */
-  readonly refreshPath: string
+/** Finds the session of a request. `reply` is `null` where the app verifies by hand. */
+export type FindSession = (
+  request: FastifyRequest,
+  reply: FastifyReply | null,
+  options: VerifySessionOptions
+) => Awaitable<Session | null>
+
+/** Adds `app.verifySession`, `request.verifySession` and the request's property for the session. */
+export function decorateSession(app: FastifyInstance, property: string, find: FindSession): void {
+  app.decorate('verifySession', (options?: VerifySessionOptions) =>
+    verifySessionHook(find, property, options)
+  )
+  app.decorateRequest(property, null)
+  app.decorateRequest('verifySession', async function (options: VerifySessionOptions = {}) {
+    return verifySessionByHand(find, property, this, options) as Promise<Session>
+  })
 }
 
 /**
@@ -22,14 +32,14 @@ export interface VerifySessionSettings {
  * Calls back instead of answering a promise: where nothing has to wait, none is made. It passes on
  * errors and nothing else, so that a failure cannot be taken for success.
  *
+ * @param property - The request's property that takes the session.
  * @throws OptionsError An option is unknown or of the wrong type.
  */
-export function verifySessionHook(
-  sessions: Sessions,
-  settings: VerifySessionSettings,
+function verifySessionHook(
+  find: FindSession,
+  property: string,
   options: VerifySessionOptions = {}
 ): VerifySessionHook {
-  const { property } = settings
   checkVerifyOptions(options, 'verifySession')
 
   /** `preParsing` hooks are given the payload in between. */
@@ -44,12 +54,12 @@ export function verifySessionHook(
     if (request.is404) return done()
     let session: Awaitable<Session | null>
     try {
-      session = sessionOf(sessions, settings, request, reply, options)
+      session = find(request, reply, options)
     } catch (thrown) {
       return done(asError(thrown))
     }
-    if (session === null || session instanceof VerifiedSession) {
-      assign(request, property, session, done)
+    if (session === null || session instanceof TokenSession) {
+      assign(request, property, session as Session | null, done)
       return
     }
     // A promise; or a session that an override of the app has made.
@@ -64,29 +74,26 @@ export function verifySessionHook(
 }
 
 /** Verifies by hand: what `request.verifySession()` does. */
-export async function verifySessionByHand(
-  sessions: Sessions,
-  settings: VerifySessionSettings,
+async function verifySessionByHand(
+  find: FindSession,
+  property: string,
   request: FastifyRequest,
   options: VerifySessionOptions
 ): Promise<Session | null> {
   checkVerifyOptions(options, 'verifySession')
-  const session = await sessionOf(sessions, settings, request, null, options)
-  setSession(request, settings.property, session)
+  const session = await find(request, null, options)
+  setSession(request, property, session)
   return session
 }
 
-function sessionOf(
-  sessions: Sessions,
-  { refreshPath }: VerifySessionSettings,
-  request: FastifyRequest,
-  reply: FastifyReply | null,
-  options: VerifySessionOptions
-): Awaitable<Session | null> {
-  // Where an app switched our refresh route off, to have one of its own with this hook.
-  if (request.method === 'POST' && isAt(request.url, refreshPath))
-    return sessions.refresh(request, reply)
-  return sessions.get(request, reply, options)
+/** @param refreshPath - Path of the refresh route, where a session is one that was just refreshed. */
+export function sessionFinder(sessions: Sessions, refreshPath: string): FindSession {
+  return (request, reply, options) => {
+    // Where an app switched our refresh route off, to have one of its own with this hook.
+    if (request.method === 'POST' && isAt(request.url, refreshPath))
+      return sessions.refresh(request, reply)
+    return sessions.get(request, reply, options)
+  }
 }
 
 /** Whether a URL is of this path, with or without a slash or a query behind it. */

@@ -18,7 +18,7 @@ import {
   globalValidators,
   validateClaims
 } from './claims/validate-claims.ts'
-import type { SessionContext } from './context.ts'
+import type { SessionContext, VerifyContext } from './context.ts'
 import { checkDevice, isMintedUnbound, tokenChallenge } from './device-binding.ts'
 import { endOfSession, renewAccessToken } from './issue-tokens.ts'
 import { confirmByUse } from './rotation.ts'
@@ -27,6 +27,7 @@ import type {
   AccessToken,
   AccessTokenPayload,
   ClaimValidator,
+  Session,
   TransferMethod,
   VerifySessionOptions
 } from './types.ts'
@@ -52,13 +53,20 @@ export function checkVerifyOptions(options: VerifySessionOptions, path: string):
 }
 
 /** How the client of a token is to be checked and served. */
-interface Presentation {
+export interface Presentation {
   readonly method: TransferMethod
   readonly request: FastifyRequest | null
   /** The `anti-csrf` value that came along; `null` where it does not matter. */
   readonly antiCsrfToken: string | undefined | null
   readonly options: VerifySessionOptions
 }
+
+/** Makes the session of a token that is good so far, after the checks that are the caller's own. */
+export type OpenSession<C extends VerifyContext, S> = (
+  context: C,
+  token: AccessToken,
+  presentation: Presentation
+) => Awaitable<S>
 
 /**
  * Finds the session of a request: which token counts, whether it is good, whether the store has to
@@ -68,18 +76,21 @@ interface Presentation {
  *
  * @throws A {@link SessionError}, at once or as a rejection.
  */
-export function verifyRequest(
-  context: SessionContext,
+export function verifyRequest<C extends VerifyContext, S>(
+  context: C,
   request: FastifyRequest,
-  options: VerifySessionOptions
-): Awaitable<VerifiedSession | null> {
+  options: VerifySessionOptions,
+  open: OpenSession<C, S>
+): Awaitable<S | null> {
   const accepted = acceptedMethod(context, request)
   const bearer = accepted === 'cookie' ? undefined : readHeaderToken(context.settings, request)
   if (bearer !== undefined) {
     const token = context.accessTokens.verify(bearer, context.clock.now())
     // Something else may stand in that header, beside the session's cookies.
-    if (token !== 'malformed')
-      return checkToken(context, token, { method: 'header', request, antiCsrfToken: null, options })
+    if (token !== 'malformed') {
+      const presentation: Presentation = { method: 'header', request, antiCsrfToken: null, options }
+      return checkToken(context, token, presentation, open)
+    }
   }
   const cookies = accepted === 'header' ? NO_COOKIES : parseCookies(request.headers.cookie)
   if (cookies.accessToken === undefined)
@@ -91,7 +102,7 @@ export function verifyRequest(
       : firstGood(context, [cookies.accessToken, ...cookies.moreAccessTokens])
   if (token === 'malformed') return noSession(options, token)
   const counted = cookies.hasIdRefreshToken ? onlyRefreshed(token) : token
-  return checkToken(context, counted, { method: 'cookie', request, antiCsrfToken, options })
+  return checkToken(context, counted, { method: 'cookie', request, antiCsrfToken, options }, open)
 }
 
 /**
@@ -107,7 +118,8 @@ export function verifyText(
 ): Awaitable<VerifiedSession | null> {
   const token = context.accessTokens.verify(text, context.clock.now())
   if (token === 'malformed') return noSession(options, token)
-  return checkToken(context, token, { method: 'header', request: null, antiCsrfToken, options })
+  const presentation: Presentation = { method: 'header', request: null, antiCsrfToken, options }
+  return checkToken(context, token, presentation, openSession)
 }
 
 /**
@@ -115,7 +127,7 @@ export function verifyText(
  * them, but none that is signed. Where none does, the refresh clears the older ones.
  */
 async function firstGood(
-  { accessTokens, clock }: SessionContext,
+  { accessTokens, clock }: VerifyContext,
   texts: readonly string[]
 ): Promise<AccessToken | SessionErrorReason> {
   for (const text of texts) {
@@ -147,27 +159,38 @@ function noSession(
   return null
 }
 
-function checkToken(
-  context: SessionContext,
+function checkToken<C extends VerifyContext, S>(
+  context: C,
   found: Awaitable<AccessToken | SessionErrorReason>,
-  presentation: Presentation
-): Awaitable<VerifiedSession> {
+  presentation: Presentation,
+  open: OpenSession<C, S>
+): Awaitable<S> {
   return found instanceof Promise
-    ? found.then((token) => checkVerified(context, token, presentation))
-    : checkVerified(context, found, presentation)
+    ? found.then((token) => checkVerified(context, token, presentation, open))
+    : checkVerified(context, found, presentation, open)
 }
 
-function checkVerified(
-  context: SessionContext,
+function checkVerified<C extends VerifyContext, S>(
+  context: C,
   token: AccessToken | SessionErrorReason,
-  { method, request, antiCsrfToken, options }: Presentation
-): Awaitable<VerifiedSession> {
+  presentation: Presentation,
+  open: OpenSession<C, S>
+): Awaitable<S> {
   if (typeof token === 'string')
     throw new TryRefreshTokenError(undefined, {
       reason: token,
-      ...tokenChallenge(context, request)
+      ...tokenChallenge(context, presentation.request)
     })
-  checkAccessToken(token, antiCsrfToken)
+  checkAccessToken(token, presentation.antiCsrfToken)
+  return open(context, token, presentation)
+}
+
+/** The session of a good token, where the store is ours: it is asked where it has to be. */
+export function openSession(
+  context: SessionContext,
+  token: AccessToken,
+  { method, request, options }: Presentation
+): Awaitable<VerifiedSession> {
   if (context.settings.deviceBinding !== null || options.deviceBound === true)
     checkDevice(context, token, { method, request }, options)
   const session = new VerifiedSession(context, token, method, request)
@@ -245,11 +268,12 @@ function claimsTextOf(payload: AccessTokenPayload): string {
   return text
 }
 
-function checkClaims(
-  context: SessionContext,
-  session: VerifiedSession,
+/** @throws {@link InvalidClaimsError} At once or as a rejection: a validator did not pass. */
+export function checkClaims<S extends Session>(
+  context: VerifyContext,
+  session: S,
   options: VerifySessionOptions
-): Awaitable<VerifiedSession> {
+): Awaitable<S> {
   const { globalClaimValidators } = context.settings
   const override = options.overrideGlobalClaimValidators
   if (override === undefined && typeof globalClaimValidators !== 'function')
@@ -266,23 +290,20 @@ function checkClaims(
     : checkEach(context, session, validators)
 }
 
-function checkEach(
-  context: SessionContext,
-  session: VerifiedSession,
+function checkEach<S extends Session>(
+  context: VerifyContext,
+  session: S,
   validators: readonly ClaimValidator[]
-): Awaitable<VerifiedSession> {
+): Awaitable<S> {
   if (validators.length === 0) return session
   const { payload } = session
   const result = validateClaims(validators, claimSubject(payload), payload, context.clock.now())
   return isPromise(result) ? result.then((found) => admit(session, found)) : admit(session, result)
 }
 
-function admit(
-  session: VerifiedSession,
-  { failures, update }: ClaimsResult
-): Awaitable<VerifiedSession> {
-  // What was fetched anew is kept, whether or not it satisfies.
-  if (update !== null)
+function admit<S extends Session>(session: S, { failures, update }: ClaimsResult): Awaitable<S> {
+  // What was fetched anew is kept where it can be, whether or not it satisfies.
+  if (update !== null && session instanceof VerifiedSession)
     return session.mergePayload(update).then(() => admit(session, { failures, update: null }))
   if (failures.length > 0) throw new InvalidClaimsError(failures)
   return session

@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from 'node:util'
 import { createDecoder } from 'fast-jwt'
-import type { KeyKind, SigningAlgorithm } from '../keys/algorithms.ts'
+import { type KeyKind, kindOf, type SigningAlgorithm } from '../keys/algorithms.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
-import type { SigningKey } from '../keys/signing-key.ts'
+import { accessTokenHeader, type VerificationKey } from '../keys/verification-key.ts'
 import type { AccessToken, AccessTokenPayload, JsonObject } from '../session/types.ts'
 import type { Awaitable } from '../stores/store.ts'
 import { VerifiedTokens } from './verified-tokens.ts'
@@ -44,8 +45,11 @@ export type TokenRefusal =
   | 'algorithm'
   | 'key-kind'
 
+/** A header that nobody has checked. */
+type Header = { readonly [name in 'alg' | 'typ' | 'kid' | 'version' | 'crit']?: unknown }
+
 const decodeJwt = createDecoder({ complete: true }) as (text: string) => {
-  header: { typ?: unknown; version?: unknown; kid?: unknown; crit?: unknown }
+  header: Header
   payload: unknown
 }
 
@@ -71,30 +75,33 @@ export function customClaimsOf(payload: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(payload).filter(([name]) => !isProtectedClaim(name)))
 }
 
-/** Mints access tokens and verifies them: JWTs (RFC 7519) of version 5, signed by a key ring. */
-export class AccessTokens {
-  readonly #keyRing: KeyRing
-  readonly #keyKind: KeyKind
+/** Where the keys of access tokens come from: our key ring, or the JWKS of another service. */
+export interface AccessTokenKeys {
+  /** The key whose access tokens begin with this header segment, as far as it is known here. */
+  findByHeader(segment: string, nowMs: number): VerificationKey | undefined
+  /** The key with this `kid`, as far as it is known here. */
+  find(kid: string, nowMs: number): VerificationKey | undefined
+  /**
+   * Asks for a key that is unknown here.
+   * @throws An error with status 503: nobody answered.
+   */
+  findAgain(kid: string, nowMs: number): Promise<VerificationKey | undefined>
+}
+
+/** Verifies access tokens: JWTs (RFC 7519) of version 5. */
+export class AccessTokenVerifier {
+  readonly #keys: AccessTokenKeys
+  readonly #keyKind: KeyKind | 'any'
   readonly #verified: VerifiedTokens
 
   /**
    * @param options.keyKind - The kind of key whose tokens are taken; the others ask for a refresh.
    * @param options.cacheBytes - How much memory verified tokens may take.
    */
-  constructor(keyRing: KeyRing, options: { keyKind: KeyKind; cacheBytes: number }) {
-    this.#keyRing = keyRing
+  constructor(keys: AccessTokenKeys, options: { keyKind: KeyKind | 'any'; cacheBytes: number }) {
+    this.#keys = keys
     this.#keyKind = options.keyKind
     this.#verified = new VerifiedTokens(options.cacheBytes)
-  }
-
-  /** Mints a token that lives until `expiresAt`, in seconds since the epoch. */
-  async mint(
-    facts: AccessTokenFacts,
-    { kind, nowMs, expiresAt }: { kind: KeyKind; nowMs: number; expiresAt: number }
-  ): Promise<AccessToken> {
-    const key = await this.#keyRing.signingKey(kind, nowMs)
-    const payload = payloadOf(facts, Math.floor(nowMs / 1000), expiresAt)
-    return { text: key.signAccessToken(payload), payload: deepFreeze(payload) }
   }
 
   /**
@@ -116,15 +123,15 @@ export class AccessTokens {
       if (known.key.usableUntil >= nowMs) return known
     }
     if (text.length > MAX_LENGTH) return 'malformed'
-    const key = this.#keyRing.findByHeader(text.slice(0, text.indexOf('.')), nowMs)
+    const key = this.#keys.findByHeader(text.slice(0, text.indexOf('.')), nowMs)
     return key === undefined ? this.#verifyUnknown(text, nowMs) : this.#verifyWith(key, text, nowMs)
   }
 
-  #verifyWith(key: SigningKey, text: string, nowMs: number): AccessToken | TokenRefusal {
+  #verifyWith(key: VerificationKey, text: string, nowMs: number): AccessToken | TokenRefusal {
     const payload = key.verify(text)
     if (payload === null) return isSessionPayload(decode(text)?.payload) ? 'signature' : 'malformed'
     if (!isSessionPayload(payload)) return 'malformed'
-    if (key.kind !== this.#keyKind) return 'key-kind'
+    if (!this.#takes(key.kind)) return 'key-kind'
     const timeliness = refusalByTime(payload, nowMs)
     if (timeliness !== null) return timeliness
     const verified = { text: copyOf(text), payload: deepFreeze(payload), key }
@@ -139,13 +146,49 @@ export class AccessTokens {
     // Whoever wrote it, it says of itself that it is of no use: the store need not be asked.
     const timeliness = refusalByTime(token.payload, nowMs)
     if (timeliness !== null) return timeliness
-    const { kid, header } = token
-    if (this.#keyRing.find(kid, nowMs) !== undefined) return 'algorithm'
-    if (!kid.startsWith(this.#keyKind === 'dynamic' ? 'd-' : 's-')) return 'key-kind'
-    return this.#keyRing.findAgain(kid, nowMs).then((found) => {
-      if (found === undefined) return 'unknown-key'
-      return found.header === header ? this.#verifyWith(found, text, nowMs) : 'algorithm'
+    const { header } = token
+    const kid = header.kid as string
+    const known = this.#keys.find(kid, nowMs)
+    if (known !== undefined) return this.#verifyNamed(known, header, text, nowMs)
+    if (!this.#takes(kindOf(kid))) return 'key-kind'
+    return this.#keys.findAgain(kid, nowMs).then((found) => {
+      return found === undefined ? 'unknown-key' : this.#verifyNamed(found, header, text, nowMs)
     })
+  }
+
+  /** Whoever signs may write the members of a header in another order than we do, and no others. */
+  #verifyNamed(
+    key: VerificationKey,
+    header: Header,
+    text: string,
+    nowMs: number
+  ): AccessToken | TokenRefusal {
+    const isItsOwn = isDeepStrictEqual(header, accessTokenHeader(key.kid, key.algorithm))
+    return isItsOwn ? this.#verifyWith(key, text, nowMs) : 'algorithm'
+  }
+
+  #takes(kind: KeyKind | null): boolean {
+    return kind !== null && (this.#keyKind === 'any' || kind === this.#keyKind)
+  }
+}
+
+/** Mints access tokens with a key ring, and verifies them. */
+export class AccessTokens extends AccessTokenVerifier {
+  readonly #keyRing: KeyRing
+
+  constructor(keyRing: KeyRing, options: { keyKind: KeyKind; cacheBytes: number }) {
+    super(keyRing, options)
+    this.#keyRing = keyRing
+  }
+
+  /** Mints a token that lives until `expiresAt`, in seconds since the epoch. */
+  async mint(
+    facts: AccessTokenFacts,
+    { kind, nowMs, expiresAt }: { kind: KeyKind; nowMs: number; expiresAt: number }
+  ): Promise<AccessToken> {
+    const key = await this.#keyRing.signingKey(kind, nowMs)
+    const payload = payloadOf(facts, Math.floor(nowMs / 1000), expiresAt)
+    return { text: key.signAccessToken(payload), payload: deepFreeze(payload) }
   }
 }
 
@@ -181,15 +224,14 @@ function copyOf(text: string): string {
 }
 
 /** Reads a JWT that calls itself an access token of version 5, without believing it. */
-function decode(text: string): { header: string; kid: string; payload: unknown } | null {
+function decode(text: string): { header: Header; payload: unknown } | null {
   try {
-    const { header, payload } = decodeJwt(text)
+    const token = decodeJwt(text)
+    const { typ, version, kid, crit } = token.header
     // A JWT without `version` is one that the app signed for another purpose with the same keys.
-    if (header.typ !== 'JWT' || header.version !== '5' || typeof header.kid !== 'string')
-      return null
+    if (typ !== 'JWT' || version !== '5' || typeof kid !== 'string') return null
     // RFC 7515 section 4.1.11: `crit` names extensions that have to be understood, and we know none.
-    if (header.crit !== undefined) return null
-    return { header: text.slice(0, text.indexOf('.')), kid: header.kid, payload }
+    return crit === undefined ? token : null
   } catch {
     return null
   }

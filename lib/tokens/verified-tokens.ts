@@ -1,4 +1,4 @@
-import type { SigningKey } from '../keys/signing-key.ts'
+import type { VerificationKey } from '../keys/verification-key.ts'
 import type { AccessToken } from '../session/types.ts'
 
 /** 96 bits of a signature: no two tokens share them but by an accident that nobody can cause. */
@@ -9,7 +9,7 @@ const BYTES_PER_CHARACTER = 2
 
 /** An access token with the key that verified it. */
 export interface VerifiedToken extends AccessToken {
-  readonly key: SigningKey
+  readonly key: VerificationKey
 }
 
 /**

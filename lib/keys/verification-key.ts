@@ -1,0 +1,69 @@
+import type { KeyObject } from 'node:crypto'
+import { createVerifier } from 'fast-jwt'
+import type { KeyKind, SigningAlgorithm } from './algorithms.ts'
+
+/** `version` is a string on the wire, and its absence makes a JWT something else than a session's. */
+const VERSION = '5'
+
+/** What a verification key is made from. */
+export interface VerificationKeyParts {
+  readonly kid: string
+  readonly kind: KeyKind
+  readonly algorithm: SigningAlgorithm
+  readonly publicKey: KeyObject
+  /** It verifies nothing after this, milliseconds since the epoch. */
+  readonly usableUntil: number
+}
+
+/** A key that verifies access tokens, with one algorithm and no other. */
+export class VerificationKey {
+  readonly kid: string
+  readonly kind: KeyKind
+  readonly algorithm: SigningAlgorithm
+  /** It verifies nothing after this, milliseconds since the epoch. */
+  usableUntil: number
+  /** The header segment of access tokens of this key: it says `alg`, `typ`, `kid` and `version`. */
+  readonly header: string
+  readonly #verify: (token: string) => unknown
+
+  constructor({ kid, kind, algorithm, publicKey, usableUntil }: VerificationKeyParts) {
+    this.kid = kid
+    this.kind = kind
+    this.algorithm = algorithm
+    this.usableUntil = usableUntil
+    this.header = segment(accessTokenHeader(kid, algorithm))
+    this.#verify = createVerifier({
+      key: publicKey.export({ type: 'spki', format: 'pem' }) as string,
+      algorithms: [algorithm],
+      cache: false,
+      // By our clock, which may be the store's.
+      ignoreExpiration: true,
+      ignoreNotBefore: true
+    })
+  }
+
+  /** The payload of a JWT that this key signed; `null` for any other. Does not look at its times. */
+  verify(token: string): unknown {
+    try {
+      return this.#verify(token)
+    } catch {
+      return null
+    }
+  }
+}
+
+/** The header of an access token, in the order of the wire. */
+export function accessTokenHeader(kid: string, alg: SigningAlgorithm): AccessTokenHeader {
+  return { alg, typ: 'JWT', kid, version: VERSION }
+}
+
+interface AccessTokenHeader {
+  readonly alg: SigningAlgorithm
+  readonly typ: 'JWT'
+  readonly kid: string
+  readonly version: '5'
+}
+
+function segment(header: object): string {
+  return Buffer.from(JSON.stringify(header)).toString('base64url')
+}
