@@ -7,7 +7,7 @@ import { loadRefreshKeys } from './keys/refresh-keys.ts'
 import { deriveKeys } from './keys/secrets.ts'
 import type { SupersessionOptions } from './options/options.ts'
 import { OptionsError } from './options/options-error.ts'
-import { partOptions, resolveSettings, type Settings } from './options/resolve.ts'
+import { partOptions, resolveSettings, SESSION_OPTIONS, type Settings } from './options/resolve.ts'
 import { deviceApis, registerRoutes, sessionApis } from './routes.ts'
 import { startCleanup } from './session/cleanup.ts'
 import { openClock } from './session/clock.ts'
@@ -17,6 +17,7 @@ import { SessionRecords } from './session/records.ts'
 import { Revocations } from './session/revocations.ts'
 import { createSessions } from './session/sessions.ts'
 import { SessionSockets } from './session/sockets.ts'
+import { checkVerifyOptions } from './session/verify.ts'
 import { decorateSession, sessionFinder } from './session/verify-hook.ts'
 import { warnOfCors, warnOfOrder, warnOfSettings } from './startup-warnings.ts'
 import { GuardedStore } from './stores/guarded-store.ts'
@@ -27,8 +28,8 @@ import { sameSiteRule } from './transport/same-site.ts'
 import { STAGED, TokenReply } from './transport/token-reply.ts'
 
 async function supersession(app: FastifyInstance, options: SupersessionOptions): Promise<void> {
-  const { sessionOptions, errorsOptions } = partOptions(options, ERRORS_OPTIONS)
-  const settings = resolveSettings(sessionOptions, app.prefix)
+  const { ownOptions, errorsOptions } = partOptions(options, SESSION_OPTIONS, ERRORS_OPTIONS)
+  const settings = resolveSettings(ownOptions, app.prefix)
   refuseTakenNames(app, settings.requestProperty)
   refuseClearKeys(settings)
   warnOfOrder(app)
@@ -40,11 +41,11 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   installErrors(app, errorsOptions, (request) => tokenReply.clear(request, 'all'))
   const sessions = createSessions(context, settings.override.functions)
   app.decorate('sessions', sessions)
-  decorateSession(
-    app,
-    settings.requestProperty,
-    sessionFinder(sessions, settings.appInfo.refreshPath)
-  )
+  decorateSession(app, {
+    property: settings.requestProperty,
+    checkOptions: checkVerifyOptions,
+    find: sessionFinder(sessions, settings.appInfo.refreshPath)
+  })
   app.decorateRequest(STAGED, null)
   app.addHook('onSend', tokenReply.onSend)
 

@@ -25,6 +25,16 @@ const folders: Readonly<Record<string, readonly string[]>> = {
   stores: ['errors', 'options'],
   session: ['device-binding', 'transport', 'tokens', 'keys', 'errors', 'options'],
   supertokens: ['errors'],
+  verifier: [
+    'session',
+    'device-binding',
+    'transport',
+    'tokens',
+    'keys',
+    'errors',
+    'options',
+    'startup-warnings.ts'
+  ],
   testing: []
 }
 /** What any folder may import. */

@@ -33,6 +33,7 @@ test('every entry of the package exports what it is for, and nothing else', asyn
     './stores/postgres': ['postgresSchema', 'postgresStore'],
     './stores/redis': ['redisStore'],
     './supertokens': ['SupertokensError', 'useSdkErrorHandler', 'wrapSdkVerifySession'],
-    './testing': ['TestClock', 'injectAs', 'storeContract']
+    './testing': ['TestClock', 'injectAs', 'storeContract'],
+    './verifier': ['IssuerUnavailableError', 'default']
   })
 })

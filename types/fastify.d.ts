@@ -1,42 +1,9 @@
-import type {
-  Session,
-  Sessions,
-  VerifySessionHook,
-  VerifySessionOptions
-} from 'fastify-supersession'
-import './fastify-errors.d.ts'
+import type { Sessions } from 'fastify-supersession'
+import './fastify-session.d.ts'
 
 declare module 'fastify' {
-  /** Types of the app's custom claims in `request.session.payload`; empty, for apps to augment. */
-  interface SessionClaims {}
-
   interface FastifyInstance {
     /** Everything that can be done to sessions. */
     readonly sessions: Sessions
-    /**
-     * A hook that lets requests with a session through, and sets `request.session`.
-     *
-     * Does not look at what no route matched: a not-found handler that needs a session verifies by
-     * hand.
-     *
-     * @throws {@link OptionsError} An option is unknown or of the wrong type.
-     */
-    verifySession(options?: VerifySessionOptions): VerifySessionHook
-  }
-
-  interface FastifyRequest {
-    /** The verified session, on routes that verify one; `null` before that and elsewhere. */
-    session: Session
-    /**
-     * Verifies the session of this request by hand, and sets `request.session`.
-     *
-     * @returns The session, or `null` where there is none and `sessionRequired` is `false`.
-     * @throws {@link SessionError} As the hook of `app.verifySession()` passes on.
-     * @throws {@link OptionsError} An option is unknown or of the wrong type.
-     */
-    verifySession(
-      options: VerifySessionOptions & { readonly sessionRequired: false }
-    ): Promise<Session | null>
-    verifySession(options?: VerifySessionOptions): Promise<Session>
   }
 }

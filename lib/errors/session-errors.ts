@@ -23,6 +23,7 @@ export type SessionErrorReason =
   | 'unknown-key'
   | 'algorithm'
   | 'key-kind'
+  | 'issuer'
   | 'anti-csrf'
   | 'custom-header'
   | 'origin'

@@ -92,23 +92,25 @@ const checkedTogether: readonly Name[] = [
 export const SESSION_OPTIONS: readonly string[] = [...Object.keys(checks), ...checkedTogether]
 
 /**
- * Parts the options of the session plugin from those that it passes on to the errors plugin.
+ * Parts the options of a plugin from those that it passes on to the errors plugin.
  *
+ * @param ownNames - Names of the options of the plugin.
  * @param errorsNames - Names of the options of the errors plugin.
  * @throws {@link OptionsError} A name is none of either.
  */
 export function partOptions(
-  options: SupersessionOptions,
+  options: object,
+  ownNames: readonly string[],
   errorsNames: readonly string[]
-): { sessionOptions: Given; errorsOptions: Record<string, unknown> } {
-  checkNames(options, [...SESSION_OPTIONS, ...errorsNames])
+): { ownOptions: Given; errorsOptions: Record<string, unknown> } {
+  checkNames(options, [...ownNames, ...errorsNames])
   const ours: Record<string, unknown> = {}
   const others: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(options)) {
     // An option that is `undefined` was left out.
-    if (value !== undefined) (SESSION_OPTIONS.includes(name) ? ours : others)[name] = value
+    if (value !== undefined) (ownNames.includes(name) ? ours : others)[name] = value
   }
-  return { sessionOptions: ours, errorsOptions: others }
+  return { ownOptions: ours, errorsOptions: others }
 }
 
 /**

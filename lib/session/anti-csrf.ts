@@ -55,14 +55,35 @@ export function checkCookieRequest(
   request: FastifyRequest,
   { antiCsrfCheck }: VerifySessionOptions
 ): string | undefined | null {
-  // RFC 9110 section 9.2.1: GET and HEAD are safe. A WebSocket is opened by a GET.
-  const isSafe = request.method === 'GET' || request.method === 'HEAD'
-  if (!isSafe || request.headers.upgrade !== undefined) refuseForeignOrigin(context, request)
-  if (!(antiCsrfCheck ?? !isSafe)) return null
+  // A WebSocket is opened by a GET.
+  if (!isSafe(request) || request.headers.upgrade !== undefined)
+    refuseForeignOrigin(context, request)
+  if (!(antiCsrfCheck ?? !isSafe(request))) return null
   const mode = modeOf(context, request)
   if (mode === 'VIA_CUSTOM_HEADER' && !hasCustomHeader(request))
     throw new TryRefreshTokenError(undefined, { reason: 'custom-header' })
   return mode === 'VIA_TOKEN' ? readHeader(request, ANTI_CSRF) : null
+}
+
+/** RFC 9110 section 9.2.1. */
+function isSafe({ method }: FastifyRequest): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+/**
+ * Checks a request whose access token came in a cookie and was issued elsewhere, by settings that
+ * are not known here: where the token has an anti-CSRF token, the app need not say so.
+ *
+ * @throws {@link TryRefreshTokenError} The `anti-csrf` value is not the access token's.
+ */
+export function checkCarriedToken(
+  { settings }: Context,
+  request: FastifyRequest,
+  token: AccessToken,
+  { antiCsrfCheck }: VerifySessionOptions
+): void {
+  if (settings.antiCsrf !== undefined || token.payload.antiCsrfToken === null) return
+  if (antiCsrfCheck ?? !isSafe(request)) checkAccessToken(token, readHeader(request, ANTI_CSRF))
 }
 
 /**

@@ -4,7 +4,6 @@ import { markSessionHook } from '../errors/openapi/session-hook.ts'
 import { asError } from '../errors/thrown-value.ts'
 import { TokenSession } from './session.ts'
 import type { Session, Sessions, VerifySessionHook, VerifySessionOptions } from './types.ts'
-import { checkVerifyOptions } from './verify.ts'
 
 type Done = (error?: Error) => void
 
@@ -15,14 +14,23 @@ export type FindSession = (
   options: VerifySessionOptions
 ) => Awaitable<Session | null>
 
+/** What the hooks of one registration share. */
+export interface VerifySessionSettings {
+  /** The request's property that takes the session. */
+  readonly property: string
+  /** @throws OptionsError An option is unknown or of the wrong type. */
+  readonly checkOptions: (options: VerifySessionOptions, path: string) => void
+  readonly find: FindSession
+}
+
 /** Adds `app.verifySession`, `request.verifySession` and the request's property for the session. */
-export function decorateSession(app: FastifyInstance, property: string, find: FindSession): void {
+export function decorateSession(app: FastifyInstance, settings: VerifySessionSettings): void {
   app.decorate('verifySession', (options?: VerifySessionOptions) =>
-    verifySessionHook(find, property, options)
+    verifySessionHook(settings, options)
   )
-  app.decorateRequest(property, null)
+  app.decorateRequest(settings.property, null)
   app.decorateRequest('verifySession', async function (options: VerifySessionOptions = {}) {
-    return verifySessionByHand(find, property, this, options) as Promise<Session>
+    return verifySessionByHand(settings, this, options) as Promise<Session>
   })
 }
 
@@ -32,15 +40,13 @@ export function decorateSession(app: FastifyInstance, property: string, find: Fi
  * Calls back instead of answering a promise: where nothing has to wait, none is made. It passes on
  * errors and nothing else, so that a failure cannot be taken for success.
  *
- * @param property - The request's property that takes the session.
  * @throws OptionsError An option is unknown or of the wrong type.
  */
 function verifySessionHook(
-  find: FindSession,
-  property: string,
+  { property, checkOptions, find }: VerifySessionSettings,
   options: VerifySessionOptions = {}
 ): VerifySessionHook {
-  checkVerifyOptions(options, 'verifySession')
+  checkOptions(options, 'verifySession')
 
   /** `preParsing` hooks are given the payload in between. */
   const hook: VerifySessionHook = function verifySession(
@@ -75,12 +81,11 @@ function verifySessionHook(
 
 /** Verifies by hand: what `request.verifySession()` does. */
 async function verifySessionByHand(
-  find: FindSession,
-  property: string,
+  { property, checkOptions, find }: VerifySessionSettings,
   request: FastifyRequest,
   options: VerifySessionOptions
 ): Promise<Session | null> {
-  checkVerifyOptions(options, 'verifySession')
+  checkOptions(options, 'verifySession')
   const session = await find(request, null, options)
   setSession(request, property, session)
   return session

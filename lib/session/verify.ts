@@ -28,7 +28,6 @@ import type {
   AccessTokenPayload,
   ClaimValidator,
   Session,
-  TransferMethod,
   VerifySessionOptions
 } from './types.ts'
 
@@ -53,13 +52,15 @@ export function checkVerifyOptions(options: VerifySessionOptions, path: string):
 }
 
 /** How the client of a token is to be checked and served. */
-export interface Presentation {
-  readonly method: TransferMethod
-  readonly request: FastifyRequest | null
+export type Presentation = {
   /** The `anti-csrf` value that came along; `null` where it does not matter. */
   readonly antiCsrfToken: string | undefined | null
   readonly options: VerifySessionOptions
-}
+} & (
+  | { readonly method: 'cookie'; readonly request: FastifyRequest }
+  /** `null`: the app took the token from somewhere itself. */
+  | { readonly method: 'header'; readonly request: FastifyRequest | null }
+)
 
 /** Makes the session of a token that is good so far, after the checks that are the caller's own. */
 export type OpenSession<C extends VerifyContext, S> = (

@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import { test } from 'tap'
 import supersession, { memoryStore, OptionsError } from '../../lib/index.ts'
-import { partOptions, resolveSettings } from '../../lib/options/resolve.ts'
+import { partOptions, resolveSettings, SESSION_OPTIONS } from '../../lib/options/resolve.ts'
 
 const SECRET = 'a secret of thirty-two characters'
 
@@ -37,11 +37,11 @@ test('secrets are read as strings, Buffers and lists', (t) => {
 
 test('options that are undefined count as left out, and unknown ones go to the errors plugin', (t) => {
   t.same(
-    partOptions({ secret: SECRET, compat: 'fastify', cookieSecure: undefined } as object, [
+    partOptions({ secret: SECRET, compat: 'fastify', cookieSecure: undefined }, SESSION_OPTIONS, [
       'compat'
     ]),
     {
-      sessionOptions: { secret: SECRET },
+      ownOptions: { secret: SECRET },
       errorsOptions: { compat: 'fastify' }
     }
   )
