@@ -3,7 +3,7 @@ import fastifyRedis from '@fastify/redis'
 import Fastify from 'fastify'
 import { Cluster, Redis } from 'ioredis'
 import pg from 'pg'
-import { createClient, createCluster } from 'redis'
+import { createClient, createCluster, createSentinel } from 'redis'
 import { expect, test } from 'tstyche'
 import type { SessionStore } from '../lib/index.ts'
 import { lmdbStore } from '../lib/stores/lmdb.ts'
@@ -21,6 +21,21 @@ test('redisStore takes clients and clusters of both drivers, and that of @fastif
   expect(redisStore({ client: createClient() })).type.toBe<SessionStore>()
   expect(redisStore({ client: createCluster({ rootNodes: [] }) })).type.toBe<SessionStore>()
   expect(redisStore).type.not.toBeCallableWith({ client: new Map() })
+})
+
+test('redisStore waits for replicas with clients, clusters and Sentinel clients of both drivers', () => {
+  const client = new Redis()
+  const sentinel = createSentinel({ name: 'main', sentinelRootNodes: [] })
+  expect(redisStore({ client: sentinel })).type.toBe<SessionStore>()
+  for (const waiting of [
+    client.duplicate(),
+    new Cluster([]),
+    createClient(),
+    createCluster({ rootNodes: [] }),
+    sentinel
+  ])
+    expect(redisStore({ client, waitForReplicas: { client: waiting } })).type.toBe<SessionStore>()
+  expect(redisStore).type.not.toBeCallableWith({ client, waitForReplicas: { count: 1 } })
 })
 
 test('postgresStore takes pools and clients of pg, and @fastify/postgres', () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { checkNames } from '../options/check.ts'
+import { checkNames, integerWithin } from '../options/check.ts'
 import { OptionsError } from '../options/options-error.ts'
 import type { SessionRecord, SessionStore, StoredKey } from './store.ts'
 
@@ -13,6 +13,25 @@ export interface IoredisClient {
 export interface NodeRedisClient {
   evalSha(sha1: string, options: ScriptCall): Promise<unknown>
   eval(script: string, options: ScriptCall): Promise<unknown>
+}
+
+/** What is used of an ioredis client or cluster that waits for replicas. */
+export interface IoredisPipelineClient extends IoredisClient {
+  pipeline(commands: unknown[][]): { exec(): Promise<PipelineReply[] | null> }
+}
+
+type PipelineReply = [error: Error | null, reply: unknown]
+
+/** What is used of a node-redis client, cluster or Sentinel that waits for replicas. */
+export interface NodeRedisPipelineClient extends NodeRedisClient {
+  multi(): NodeRedisPipeline
+}
+
+/** Commands that node-redis sends together on one connection. */
+export interface NodeRedisPipeline {
+  eval(script: string, options: ScriptCall): NodeRedisPipeline
+  wait(replicas: number, timeoutMs: number): NodeRedisPipeline
+  execAsPipeline(): Promise<unknown[]>
 }
 
 /** How node-redis is given the key and the arguments of a script. */
@@ -30,6 +49,26 @@ export interface RedisStoreOptions {
    * @defaultValue 'supersession:'
    */
   readonly prefix?: string
+  /**
+   * Has revocations acknowledged only when replicas have them too, so that a failover to one of these
+   * brings no revoked session back. Where too few replicas confirm in time the method rejects, and
+   * the request is answered with 503; to revoke again is safe.
+   * @defaultValue replicas are not waited for
+   */
+  readonly waitForReplicas?: WaitForReplicas
+}
+
+/** Who waits for replicas, for how many of them, and how long. */
+export interface WaitForReplicas {
+  /**
+   * A client for revocations alone, such as `client.duplicate()`: Redis answers nothing else on a
+   * connection that waits. Closing it is left to the app.
+   */
+  readonly client: IoredisPipelineClient | NodeRedisPipelineClient
+  /** How many replicas have to confirm, from 1 to 100. @defaultValue 1 */
+  readonly count?: number
+  /** How long they have for it, milliseconds, from 1 to 5000. @defaultValue 1000 */
+  readonly timeoutMs?: number
 }
 
 /**
@@ -42,22 +81,31 @@ export interface RedisStoreOptions {
  * @throws {@link OptionsError} An option is unknown or of the wrong type.
  */
 export function redisStore(options: RedisStoreOptions): SessionStore {
-  checkNames(options, ['client', 'prefix'], 'redisStore')
-  const { prefix = 'supersession:' } = options
+  checkNames(options, ['client', 'prefix', 'waitForReplicas'], 'redisStore')
+  const { client, prefix = 'supersession:', waitForReplicas } = options
   if (typeof prefix !== 'string') throw new OptionsError('prefix', 'a string', prefix)
-  return new RedisStore(runnerOf(options.client), prefix)
+  return new RedisStore(prefix, {
+    run: runnerOf(client, 'client'),
+    runAndWait: waitForReplicas && waitingRunnerOf(waitForReplicas)
+  })
 }
 
 /** Handles, of which as many are under way at a time. */
 const BATCH = 500
 
 class RedisStore implements SessionStore {
-  readonly #run: RunScript
   readonly #prefix: string
+  readonly #run: RunScript
+  /** Resolves when enough replicas have what the script wrote. */
+  readonly #runAndWait: RunScript | undefined
 
-  constructor(run: RunScript, prefix: string) {
-    this.#run = run
+  constructor(
+    prefix: string,
+    { run, runAndWait }: { run: RunScript; runAndWait: RunScript | undefined }
+  ) {
     this.#prefix = prefix
+    this.#run = run
+    this.#runAndWait = runAndWait
   }
 
   async insert(record: SessionRecord): Promise<void> {
@@ -83,9 +131,7 @@ class RedisStore implements SessionStore {
   async delete(handles: readonly string[]): Promise<string[]> {
     const deleted: SessionRecord[] = []
     for (const batch of batches(handles)) {
-      const found = await Promise.all(
-        batch.map((handle) => this.#run(DELETE, this.#recordKey(handle), []))
-      )
+      const found = await this.#deleteAll(batch.map((handle) => this.#recordKey(handle)))
       const records = found.filter((text) => text !== null).map((text) => decode(String(text)))
       await Promise.all(records.map((record) => this.#unindex(record)))
       deleted.push(...records)
@@ -129,6 +175,23 @@ class RedisStore implements SessionStore {
   }
 
   close(): void {}
+
+  async #deleteAll(keys: readonly string[]): Promise<unknown[]> {
+    const runAndWait = this.#runAndWait
+    if (runAndWait === undefined) return Promise.all(keys.map((key) => this.#run(DELETE, key, [])))
+    const deleted = (await Promise.all(
+      keys.map((key) => this.#run(DELETE_FOR_REPLICAS, key, []))
+    )) as DeletedForReplicas[]
+    // A replica that has a later write of the same history has all that came before it.
+    const keyOf = new Map(deleted.map(([, history], index) => [history, String(keys[index])]))
+    await Promise.all(
+      [...keyOf].map(async ([history, key]) => {
+        const [, now] = (await runAndWait(DELETE_FOR_REPLICAS, key, [])) as DeletedForReplicas
+        if (now !== history) throw new Error('Redis failed over while sessions were revoked')
+      })
+    )
+    return deleted.map(([text]) => text)
+  }
 
   /**
    * Always before the record: a crash in between leaves a handle in the index that has no record,
@@ -191,6 +254,18 @@ return 1`)
 
 const DELETE = script("return redis.call('GETDEL', KEYS[1])")
 
+type DeletedForReplicas = [text: string | null, history: string]
+
+// Always writes, since WAIT waits for writes alone, and a first attempt may have deleted the record
+// and not been confirmed. Redis names its history of writes anew at each failover.
+const DELETE_FOR_REPLICAS = script(`
+local found = redis.call('GETDEL', KEYS[1])
+if not found then
+  redis.call('SET', KEYS[1], '')
+  redis.call('DEL', KEYS[1])
+end
+return {found, string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')}`)
+
 const END = script(`
 local found = redis.call('GET', KEYS[1])
 return found and string.match(found, '^%d+ (%d+)')`)
@@ -242,7 +317,7 @@ return deleted`)
 type RunScript = (script: Script, key: string, values: readonly string[]) => Promise<unknown>
 
 /** Each client's way to run a script; its text travels only where the server does not know it. */
-function runnerOf(client: unknown): RunScript {
+function runnerOf(client: unknown, option: string): RunScript {
   if (hasMethods<IoredisClient>(client, 'evalsha', 'eval'))
     return runner(
       (sha1, key, values) => client.evalsha(sha1, 1, key, ...values),
@@ -253,7 +328,59 @@ function runnerOf(client: unknown): RunScript {
       (sha1, key, values) => client.evalSha(sha1, { keys: [key], arguments: [...values] }),
       (text, key, values) => client.eval(text, { keys: [key], arguments: [...values] })
     )
-  throw new OptionsError('client', 'a client of ioredis or node-redis', client)
+  throw new OptionsError(option, 'a client of ioredis or node-redis', client)
+}
+
+/** Runs a script, and waits until enough replicas have what it wrote. */
+function waitingRunnerOf(options: WaitForReplicas): RunScript {
+  checkNames(options, ['client', 'count', 'timeoutMs'], 'waitForReplicas')
+  const { client, count = 1, timeoutMs = 1000 } = options
+  integerWithin(1, 100)(count, 'waitForReplicas.count')
+  integerWithin(1, 5000)(timeoutMs, 'waitForReplicas.timeoutMs')
+  const run = runnerOf(client, 'waitForReplicas.client')
+  const callAndWait = callerAndWaiterOf(client)
+  return async ({ text }, key, values) => {
+    // A cluster's client follows a key that moved with commands, but not with pipelines.
+    await run(NOW, key, [])
+    const [reply, replicas] = await callAndWait(text, key, values, [count, timeoutMs])
+    if (Number(replicas) < count)
+      throw new Error(
+        `A revocation has reached ${replicas} replicas within ${timeoutMs} ms, and waitForReplicas wants ${count}`
+      )
+    return reply
+  }
+}
+
+type CallAndWait = (
+  script: string,
+  key: string,
+  values: readonly string[],
+  wait: [replicas: number, timeoutMs: number]
+) => Promise<unknown[]>
+
+/**
+ * A pipeline, since WAIT knows the writes of its own connection only: where that breaks in between,
+ * both clients reject a pipeline of which a part was answered, and send no WAIT alone.
+ */
+function callerAndWaiterOf(client: WaitForReplicas['client']): CallAndWait {
+  if (hasMethods<IoredisPipelineClient>(client, 'pipeline'))
+    return async (text, key, values, wait) => {
+      const commands = [
+        ['eval', text, 1, key, ...values],
+        ['wait', ...wait]
+      ]
+      const replies = (await client.pipeline(commands).exec()) as PipelineReply[]
+      return replies.map(([error, reply]) => {
+        if (error !== null) throw error
+        return reply
+      })
+    }
+  return (text, key, values, wait) =>
+    client
+      .multi()
+      .eval(text, { keys: [key], arguments: [...values] })
+      .wait(...wait)
+      .execAsPipeline()
 }
 
 type Call = (script: string, key: string, values: readonly string[]) => Promise<unknown>

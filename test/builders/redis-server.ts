@@ -62,6 +62,15 @@ export class RedisServer {
       if (/ready to accept connections/i.test(line)) break
   }
 
+  /** Stops it in the middle of its work, until `proceed`. */
+  pause(): void {
+    this.#process?.kill('SIGSTOP')
+  }
+
+  proceed(): void {
+    this.#process?.kill('SIGCONT')
+  }
+
   /** Kills it. Its clients are not told. */
   async crash(): Promise<void> {
     const child = this.#process

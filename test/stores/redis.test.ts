@@ -7,6 +7,7 @@ import t, { test } from 'tap'
 import type { StoredKey } from '../../lib/index.ts'
 import { type RedisStoreOptions, redisStore } from '../../lib/stores/redis.ts'
 import { newRecord } from '../builders/record.ts'
+import { startReplication } from '../builders/redis-replication.ts'
 import { type RedisKind, RedisServer, redisKinds } from '../builders/redis-server.ts'
 import { testStoreContract } from './contract.ts'
 
@@ -136,6 +137,52 @@ async function testRedisStore(kind: RedisKind): Promise<void> {
     t.same(await redis.keys(`${prefix}*`), [])
   })
 
+  test(`a revocation is acknowledged when a replica has it (${kind.name})`, {
+    skip
+  }, async (t) => {
+    const { masterPort, replicas } = await startReplication(t, kind, 1)
+    const client = new Redis(masterPort)
+    const waitingIoredis = client.duplicate()
+    const nodeRedis = createClient({ socket: { port: masterPort } })
+    await nodeRedis.connect()
+    const replica = new Redis(String(replicas[0]?.socket))
+    t.teardown(() => {
+      nodeRedis.destroy()
+      for (const one of [client, waitingIoredis, replica]) one.disconnect()
+    })
+    for (const waiting of [waitingIoredis, nodeRedis]) {
+      const waitForReplicas = { client: waiting, timeoutMs: 200 }
+      const store = redisStore({ client, waitForReplicas })
+      const [first, second] = [newRecord(), newRecord()]
+      for (const record of [first, second]) await store.insert(record)
+
+      t.same(await store.delete([first.handle]), [first.handle])
+      t.equal(await replica.exists(`supersession:session:${first.handle}`), 0)
+
+      replicas[0]?.pause()
+      const revoke = async () => store.delete([second.handle])
+      await t.rejects(revoke, /0 replicas within 200 ms, and waitForReplicas wants 1/)
+      await t.rejects(revoke, /0 replicas/, 'although it is deleted at the master already')
+      t.equal(await store.get(second.handle), null, 'others do not wait')
+      replicas[0]?.proceed()
+      await revoke()
+      t.equal(await replica.exists(`supersession:session:${second.handle}`), 0)
+    }
+  })
+
+  test(`a revocation rejects where another server confirms it, or none can (${kind.name})`, {
+    skip
+  }, async (t) => {
+    const { masterPort, replicas } = await startReplication(t, kind, 1)
+    const other = new Redis(masterPort)
+    const replica = new Redis(String(replicas[0]?.socket))
+    t.teardown(() => [other, replica].map((client) => client.disconnect()))
+    const revokeWith = async (client: Redis) =>
+      redisStore({ client: redis, waitForReplicas: { client } }).delete(['h'])
+    await t.rejects(revokeWith(other), /failed over/)
+    await t.rejects(revokeWith(replica), /READONLY/)
+  })
+
   test(`each script touches one key, so that a cluster runs it (${kind.name})`, {
     skip
   }, async (t) => {
@@ -162,5 +209,12 @@ test('options that do not fit are refused by name', (t) => {
   const client = new Redis({ lazyConnect: true })
   isRefused({ client, prefix: 1 }, 'prefix')
   isRefused({ client, ttl: 1 }, 'redisStore.ttl')
+  const isRefusedWaiting = (waitForReplicas: unknown, option: string) =>
+    isRefused({ client, waitForReplicas }, `waitForReplicas${option}`)
+  isRefusedWaiting(1, '')
+  isRefusedWaiting({ client: {} }, '.client')
+  isRefusedWaiting({ client, count: 0 }, '.count')
+  isRefusedWaiting({ client, timeoutMs: 5001 }, '.timeoutMs')
+  isRefusedWaiting({ client, replicas: 1 }, '.replicas')
   t.end()
 })
