@@ -1,7 +1,5 @@
 import { execFile } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -9,6 +7,7 @@ import { type BrowserContext, chromium, type Page } from 'playwright-core'
 import type { Test } from 'tap'
 import { findChromium } from '../browser/chromium.ts'
 import { newFolder } from './folder.ts'
+import { freePort } from './free-port.ts'
 import { findServer } from './missing-server.ts'
 
 const run = promisify(execFile)
@@ -100,13 +99,4 @@ async function makeCertificate(folder: string): Promise<string> {
   const ca = join(folder, 'ca.pem')
   await run('certutil', ['-d', database, '-A', '-t', 'C,,', '-n', 'throwaway', '-i', ca])
   return home
-}
-
-/** The app has to know its port before it listens: it is a part of its origin. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

@@ -1,5 +1,4 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
-import { createServer } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { test } from 'tap'
 import supersession, { OptionsError, PrimitiveClaim } from '../../lib/index.ts'
@@ -8,6 +7,7 @@ import { buildApp } from '../builders/app.ts'
 import { Client } from '../builders/client.ts'
 import { Device } from '../builders/device.ts'
 import { forgedTokens } from '../builders/forged-tokens.ts'
+import { freePort } from '../builders/free-port.ts'
 import { logLines } from '../builders/log-lines.ts'
 import { buildOrders, buildServices } from '../builders/services.ts'
 
@@ -75,15 +75,6 @@ test('the discovery document of the issuer says where its keys are', async (t) =
   const reply = await orders.inject({ url: '/orders', headers: bearer(client.accessToken) })
   t.equal(reply.statusCode, 200)
 })
-
-/** A port that is free now. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
 
 test('a token as a SuperTokens core makes it is accepted, whatever the order of its header', async (t) => {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
