@@ -9,6 +9,7 @@ import { memoryStore, type SessionRecord, type SessionStore } from '../lib/index
 import { deleteExpired } from '../lib/session/cleanup.ts'
 import { RefreshTokens } from '../lib/tokens/refresh-token.ts'
 import { type DurableStore, durableStores } from '../test/builders/durable-stores.ts'
+import { handlesOf } from '../test/builders/handles-of.ts'
 
 // npm run bench:stores -- --sessions 1000000 --store LMDB: what a store full of sessions costs.
 const { values } = parseArgs({
@@ -134,7 +135,7 @@ for (const { name, skip, start, connect } of [memory, ...durableStores]) {
   await measure(`replace ${samples.length}`, () =>
     each(samples, (record) => store.replace({ ...record, revision: 3 }, 2))
   )
-  const list = () => store.listByUser('heavy', Date.now())
+  const list = () => handlesOf(store, 'heavy')
   const handles = await measure(`list a user of ${HEAVY}`, list)
   await measure(`revoke these ${handles.length}`, () => store.delete(handles))
   await measure('delete 1000 of what has ended', () => store.deleteExpired(Date.now(), 1000))

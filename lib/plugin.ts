@@ -14,7 +14,8 @@ import { openClock } from './session/clock.ts'
 import type { SessionContext } from './session/context.ts'
 import { openDeviceBinding } from './session/device-binding.ts'
 import { SessionRecords } from './session/records.ts'
-import { Revocations } from './session/revocations.ts'
+import { Revocations, RevocationWatch } from './session/revocations.ts'
+import { learnRevocations } from './session/revoke.ts'
 import { createSessions } from './session/sessions.ts'
 import { SessionSockets } from './session/sockets.ts'
 import { checkVerifyOptions } from './session/verify.ts'
@@ -56,11 +57,14 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   )
 
   const stopCleanup = startCleanup(store, { clock: context.clock, log: app.log })
+  const watch = openRevocationWatch(context, app.log)
   app.addHook('onClose', async () => {
     stopCleanup()
+    watch?.stop()
     sockets.stop()
     await store.close()
   })
+  await watch?.start()
 }
 
 /** Sessions and errors for Fastify. Register it with `await`, before the routes. */
@@ -76,14 +80,9 @@ async function openContext(
   log: FastifyBaseLogger
 ): Promise<Omit<SessionContext, 'sessions'>> {
   const sockets = new SessionSockets()
-  const store = new GuardedStore(settings.store ?? memoryStore(), {
-    onDelete: (handles) => {
-      revocations.add(handles)
-      sockets.endOf(handles)
-    }
-  })
+  const store = new GuardedStore(settings.store ?? memoryStore())
   const clock = openClock(store, settings.clock)
-  const revocations = new Revocations(settings.accessTokenValidityMs, clock.now)
+  const revocations = new Revocations(clock.now)
   await clock.sync()
   const nowMs = clock.now()
   const keyRing = new KeyRing(store, {
@@ -122,9 +121,31 @@ async function openContext(
     sameSite,
     tokenReply,
     sockets,
+    revocations,
     dbsc,
     dpop
   }
+}
+
+/** @returns `null` where there is nothing to watch. */
+function openRevocationWatch(
+  context: Pick<SessionContext, 'settings' | 'store' | 'clock' | 'revocations' | 'sockets'>,
+  log: FastifyBaseLogger
+): RevocationWatch | null {
+  const { settings, store, clock } = context
+  if (settings.revocationIntervalMs === 0) return null
+  if (store.revokedSince === undefined) {
+    log.warn(
+      'the session store has no addRevocations and revokedSince: where several processes share it, access tokens of revoked sessions live until they expire'
+    )
+    return null
+  }
+  return new RevocationWatch(store, {
+    now: clock.now,
+    intervalMs: settings.revocationIntervalMs,
+    log,
+    onRevoked: (revoked) => learnRevocations(context, revoked)
+  })
 }
 
 /** Signing keys in clear, in a database or a file: whoever reads a backup of it is any user. */

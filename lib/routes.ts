@@ -3,6 +3,7 @@ import type { SessionApis } from './options/options.ts'
 import { refreshDevice, registerDevice } from './session/bind-device.ts'
 import type { SessionContext } from './session/context.ts'
 import type { Sessions } from './session/types.ts'
+import { SIGN_OUT } from './session/verify.ts'
 
 const ROUTES: readonly [api: keyof SessionApis, method: 'GET' | 'POST', path: string][] = [
   ['refreshPOST', 'POST', '/session/refresh'],
@@ -14,8 +15,6 @@ const ROUTES: readonly [api: keyof SessionApis, method: 'GET' | 'POST', path: st
 ]
 /** SDKs of multi-tenant apps put the tenant's id here. It decides nothing: tokens say their own. */
 const TENANT = '/:tenantId(^[a-zA-Z0-9-]+$)'
-/** Signing out asks for no claims: a claim that fails must not keep anybody in. */
-const NO_VALIDATORS = () => []
 
 /** Declares the plugin's routes in a scope of their own, but for those that are switched off. */
 export async function registerRoutes(scope: FastifyInstance, apis: SessionApis): Promise<void> {
@@ -50,9 +49,7 @@ export function sessionApis(
     },
 
     async signOutPOST(request, reply) {
-      const session = await sessions.get(request, reply, {
-        overrideGlobalClaimValidators: NO_VALIDATORS
-      })
+      const session = await sessions.get(request, reply, SIGN_OUT)
       Object.assign(request, { [property]: session })
       await session.revoke()
       return { status: 'OK' }

@@ -15,6 +15,7 @@ export const defaults = {
   signingAlgorithm: 'RS256',
   /** For about 17,000 tokens signed by RS256. */
   accessTokenCacheMB: 32,
+  revocationInterval: '1s',
   allowedOrigins: [],
   exposeAccessTokenToFrontendInCookieBasedAuth: false,
   recordAddress: false,

@@ -26,6 +26,8 @@ export interface Settings {
   readonly issuer: string
   readonly signingAlgorithm: SigningAlgorithm
   readonly accessTokenCacheBytes: number
+  /** 0: access tokens of revoked sessions live until they expire. */
+  readonly revocationIntervalMs: number
   readonly cookies: CookieSettings
   /** `undefined`: by the `SameSite` of the request's cookies. */
   readonly antiCsrf: AntiCsrfMode | undefined
@@ -61,6 +63,7 @@ const checks = {
   issuer: optional(issuer),
   signingAlgorithm: oneOf('RS256', 'ES256', 'EdDSA'),
   accessTokenCacheMB: numberWithin(0, 4096),
+  revocationInterval: durationWithin(0, 60),
   antiCsrf: optional(oneOf('VIA_TOKEN', 'VIA_CUSTOM_HEADER', 'NONE')),
   allowedOrigins: origins,
   getTokenTransferMethod: optional(
@@ -154,6 +157,7 @@ export function resolveSettings(options: Given, prefix: string): Settings {
     issuer: read('issuer') ?? appInfo.issuer,
     signingAlgorithm: read('signingAlgorithm'),
     accessTokenCacheBytes: read('accessTokenCacheMB') * 2 ** 20,
+    revocationIntervalMs: read('revocationInterval'),
     cookies,
     deviceBinding: resolveDeviceBinding(given.deviceBinding, cookies.secure),
     antiCsrf: read('antiCsrf'),

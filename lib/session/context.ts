@@ -9,6 +9,7 @@ import type { SameSiteRule } from '../transport/same-site.ts'
 import type { TokenReply } from '../transport/token-reply.ts'
 import type { Clock } from './clock.ts'
 import type { SessionRecords } from './records.ts'
+import type { Revocations } from './revocations.ts'
 import type { SessionSockets } from './sockets.ts'
 import type { Sessions } from './types.ts'
 
@@ -18,6 +19,7 @@ export interface VerifyContext {
   readonly clock: Clock
   readonly accessTokens: AccessTokenVerifier
   readonly sameSite: SameSiteRule
+  readonly revocations: Revocations
   /** `null`: sessions in cookies are not bound to devices. */
   readonly dbsc: Dbsc | null
   /** `null`: sessions in headers are not bound to devices. */

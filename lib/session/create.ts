@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import type { SessionRecord } from '../stores/store.ts'
 import { parseCookies } from '../transport/cookies.ts'
@@ -9,7 +8,7 @@ import { mergeClaims, newClaims } from './claims/custom-claims.ts'
 import type { SessionContext } from './context.ts'
 import { bindingOfLogin } from './device-binding.ts'
 import { endOfSession, issueTokens, refuseDroppedCookie, type TokenPair } from './issue-tokens.ts'
-import { handleIn, isStorable, type StoredDevice } from './records.ts'
+import { isStorable, newHandle, type StoredDevice } from './records.ts'
 import { startRotation } from './rotation.ts'
 import { sessionTokens, VerifiedSession } from './session.ts'
 import type {
@@ -90,7 +89,7 @@ async function newSession(
   const payload = await claimsOf(context, { userId, tenantId }, accessTokenPayload)
   await clock.sync()
   const nowMs = clock.now()
-  const handle = handleIn(tenantId, randomUUID())
+  const handle = newHandle(tenantId, nowMs)
   const refreshToken = refreshTokens.issueFirst(handle, { withAntiCsrf })
   const record: SessionRecord = {
     handle,

@@ -1,11 +1,15 @@
+import { randomBytes } from 'node:crypto'
+import { setImmediate as othersTurn } from 'node:timers/promises'
 import type { DeviceJwk, ProofAlgorithm } from '../device-binding/device-key.ts'
 import { StoreUnavailableError } from '../errors/http-exception.ts'
-import type { SessionRecord, SessionStore } from '../stores/store.ts'
+import type { SessionPage, SessionRecord, SessionStore } from '../stores/store.ts'
 import type { Clock } from './clock.ts'
 import type { JsonObject, SessionDevice, SessionInformation, TransferMethod } from './types.ts'
 
 /** Each lost race means that another request got through, so this many is a broken store. */
 const MAX_ATTEMPTS = 1000
+/** Sessions of a user that are read, or deleted, before others have their turn. */
+export const PAGE = 500
 const PUBLIC_TENANT = 'public'
 
 /** What came of a change: the record as it is now, and what was decided. */
@@ -81,14 +85,80 @@ export class SessionRecords {
     return record === null ? null : informationOf(record)
   }
 
+  /** A user's live sessions, in one tenant or in all, page by page, so that nobody else waits long. */
+  async *pagesOf(
+    userId: string,
+    tenantId: string | undefined
+  ): AsyncGenerator<readonly SessionRecord[]> {
+    if (!isStorable(userId)) return
+    const nowMs = this.#clock.now()
+    let cursor: string | null = null
+    do {
+      const page: SessionPage = await this.#store.listByUser(userId, nowMs, cursor, PAGE)
+      yield tenantId === undefined
+        ? page.records
+        : page.records.filter(({ handle }) => tenantOf(handle) === tenantId)
+      cursor = page.next
+      if (cursor !== null) await othersTurn()
+    } while (cursor !== null)
+  }
+
   /** Handles of a user's live sessions, in one tenant or in all; those that end first in front. */
   async list(userId: string, tenantId: string | undefined): Promise<string[]> {
-    if (!isStorable(userId)) return []
-    const handles = await this.#store.listByUser(userId, this.#clock.now())
-    return tenantId === undefined
-      ? handles
-      : handles.filter((handle) => tenantOf(handle) === tenantId)
+    const ends = await this.#sorted(userId, tenantId, ({ handle, expiresAt }) => ({
+      handle,
+      rank: expiresAt
+    }))
+    return ends.map(({ handle }) => handle)
   }
+
+  /** What is known of a user's live sessions; the one that was refreshed last in front. */
+  async devices(userId: string, tenantId: string | undefined): Promise<SessionInformation[]> {
+    const found = await this.#sorted(userId, tenantId, (record) => {
+      const information = informationOf(record)
+      return { information, handle: record.handle, rank: -information.lastRefreshedAt }
+    })
+    return found.map(({ information }) => information)
+  }
+
+  /** Sorts as the pages come in: to sort all of them at the end would hold up others. */
+  async #sorted<T extends Ranked>(
+    userId: string,
+    tenantId: string | undefined,
+    toRanked: (record: SessionRecord) => T
+  ): Promise<T[]> {
+    const met = new Set<string>()
+    let sorted: T[] = []
+    for await (const records of this.pagesOf(userId, tenantId)) {
+      const fresh = records.filter(({ handle }) => !met.has(handle))
+      for (const { handle } of fresh) met.add(handle)
+      sorted = merge(
+        sorted,
+        fresh.map(toRanked).sort((a, b) => a.rank - b.rank)
+      )
+    }
+    return sorted
+  }
+}
+
+/** What a list is sorted by: the lowest in front. */
+interface Ranked {
+  readonly handle: string
+  readonly rank: number
+}
+
+/** Two sorted lists as one. */
+function merge<T extends Ranked>(left: readonly T[], right: readonly T[]): T[] {
+  const merged: T[] = []
+  let next = 0
+  for (const item of left) {
+    for (let other = right[next]; other !== undefined && other.rank < item.rank; ) {
+      merged.push(other)
+      other = right[++next]
+    }
+    merged.push(item)
+  }
+  return [...merged, ...right.slice(next)]
 }
 
 /**
@@ -99,9 +169,32 @@ export function isStorable(text: string): boolean {
   return !/[\p{Surrogate}\0]/u.test(text)
 }
 
-/** A handle for a new session. A tenant's id has no underscore. */
-export function handleIn(tenantId: string, uuid: string): string {
+/**
+ * A handle for a session that is created now: a UUID that begins with the time (RFC 9562 section
+ * 5.7), and behind an underscore the tenant, whose id has none.
+ */
+export function newHandle(tenantId: string, nowMs: number): string {
+  const bytes = randomBytes(16)
+  bytes.writeUIntBE(nowMs, 0, 6)
+  bytes[6] = 0x70 | (bytes.readUInt8(6) & 0x0f)
+  bytes[8] = 0x80 | (bytes.readUInt8(8) & 0x3f)
+  const uuid = bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
   return tenantId === PUBLIC_TENANT ? uuid : `${uuid}_${tenantId}`
+}
+
+const HANDLE = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}(?:_[A-Za-z0-9-]+)?$/
+/** With the longest tenant's id. */
+const MAX_HANDLE_LENGTH = 36 + 1 + 64
+
+/** Whether a text can be a handle. */
+export function isHandle(text: string): boolean {
+  return text.length <= MAX_HANDLE_LENGTH && HANDLE.test(text)
+}
+
+/** When a session was created, as its handle tells it; `NaN` where it does not. */
+export function createdAtOf(handle: string): number {
+  if (handle[14] !== '7') return Number.NaN
+  return Number.parseInt(handle.slice(0, 8) + handle.slice(9, 13), 16)
 }
 
 /** The tenant is written into the handle. */

@@ -24,6 +24,7 @@ import {
 import type { SessionContext } from './context.ts'
 import { checkRefreshingDevice } from './device-binding.ts'
 import { endOfSession, issueAccessToken, issueTokens } from './issue-tokens.ts'
+import { revokeSessions } from './revoke.ts'
 import { type Child, type RotationStep, rotate } from './rotation.ts'
 import { sessionTokens, VerifiedSession } from './session.ts'
 import type { IssuedTokens, Session, SessionTokens, TokenType, TransferMethod } from './types.ts'
@@ -173,7 +174,7 @@ async function exchange(
     client: { method: TransferMethod; request: FastifyRequest | null }
   }
 ): Promise<IssuedTokens> {
-  const { settings, refreshTokens, records, store } = context
+  const { settings, refreshTokens, records } = context
   const presented = refreshTokens.read(text)
   if (presented === null)
     throw new UnauthorisedError('the refresh token is not one of ours', { reason: 'refresh-token' })
@@ -188,7 +189,7 @@ async function exchange(
   if (record === null)
     throw new UnauthorisedError('the session is gone or expired', { reason: 'ended' })
   if (decision.outcome === 'theft') {
-    await store.delete([record.handle])
+    await revokeSessions(context, [record.handle])
     const { handle: sessionHandle, userId } = record
     throw new TokenTheftDetectedError({ sessionHandle, userId, recipeUserId: userId })
   }

@@ -1,19 +1,88 @@
+import type { Revocation } from '../stores/store.ts'
 import type { SessionContext } from './context.ts'
-import { isStorable } from './records.ts'
+import { createdAtOf, isHandle, PAGE } from './records.ts'
 
-/** Ends sessions. @returns The handles that existed. */
+type Context = Pick<
+  SessionContext,
+  'settings' | 'clock' | 'store' | 'records' | 'revocations' | 'sockets'
+>
+
+/** So far clocks of processes may differ without an entry for a user meeting a later login. */
+const CLOCK_TOLERANCE_MS = 10_000
+/** Entries are kept for so much longer than access tokens live, for clocks that are slow. */
+const MARGIN_MS = 60_000
+
+/** Ends sessions, some at a time. @returns The handles that existed. */
 export async function revokeSessions(
-  { store }: SessionContext,
+  context: Context,
   handles: readonly string[]
 ): Promise<string[]> {
-  return store.delete(handles.filter(isStorable))
+  const ended: string[] = []
+  for (let start = 0; start < handles.length; start += PAGE) {
+    const page = handles.slice(start, start + PAGE).filter(isHandle)
+    ended.push(...(await endSessions(context, page, page)))
+  }
+  return ended
 }
 
-/** Ends all sessions of a user, in one tenant or in all. @returns Their handles. */
+/**
+ * Ends all sessions of a user, in one tenant or in all. Their access tokens are refused by one entry
+ * for the user, but for the newest sessions, which are named: a login that follows is not meant.
+ *
+ * @returns Their handles.
+ */
 export async function revokeAllOf(
-  context: SessionContext,
+  context: Context,
   userId: string,
   tenantId: string | undefined
 ): Promise<string[]> {
-  return revokeSessions(context, await context.records.list(userId, tenantId))
+  await context.clock.sync()
+  const createdBefore = context.clock.now() - CLOCK_TOLERANCE_MS
+  const isForAll = tenantId === undefined
+  if (isForAll) await announce(context, [{ userId, createdBefore, until: untilOf(context) }])
+  const ended: string[] = []
+  for await (const records of context.records.pagesOf(userId, tenantId)) {
+    const handles = records.map(({ handle }) => handle)
+    const named = isForAll
+      ? handles.filter((handle) => !(createdAtOf(handle) < createdBefore))
+      : handles
+    ended.push(...(await endSessions(context, handles, named)))
+  }
+  return ended
+}
+
+/**
+ * Deletes sessions, and announces `named` ones to all processes, also where they are gone already:
+ * somebody may do it again because one of the two failed.
+ */
+async function endSessions(
+  context: Context,
+  handles: readonly string[],
+  named: readonly string[]
+): Promise<string[]> {
+  if (handles.length === 0) return []
+  const until = untilOf(context)
+  const revocations = named.map((handle) => ({ handle, until }))
+  const [ended] = await Promise.all([context.store.delete(handles), announce(context, revocations)])
+  return ended
+}
+
+async function announce(context: Context, revocations: readonly Revocation[]): Promise<void> {
+  if (revocations.length === 0) return
+  const { settings, store } = context
+  if (settings.revocationIntervalMs > 0) await store.addRevocations?.(revocations)
+  learnRevocations(context, revocations)
+}
+
+/** Takes over what this process or another one has revoked. */
+export function learnRevocations(
+  { revocations, sockets }: Pick<SessionContext, 'revocations' | 'sockets'>,
+  revoked: readonly Revocation[]
+): void {
+  revocations.add(revoked)
+  sockets.endRevoked(revoked)
+}
+
+function untilOf({ settings, clock }: Context): number {
+  return clock.now() + settings.accessTokenValidityMs + MARGIN_MS
 }

@@ -152,6 +152,7 @@ export class VerifiedSession extends TokenSession implements Session {
     const request = this.#request
     sockets.hold({
       handle: this.handle,
+      userId: this.userId,
       socket,
       checkEveryMs: everySeconds * 1000,
       isSessionAlive: async () => (await sessions.info(this.handle)) !== null,

@@ -9,13 +9,7 @@ import { refuseDroppedCookie } from './issue-tokens.ts'
 import { refreshRequest, rotateToken } from './refresh.ts'
 import { revokeAllOf, revokeSessions } from './revoke.ts'
 import { describeTokens } from './session.ts'
-import type {
-  JsonObject,
-  Session,
-  SessionInformation,
-  Sessions,
-  VerifySessionOptions
-} from './types.ts'
+import type { JsonObject, Session, Sessions, VerifySessionOptions } from './types.ts'
 import { checkVerifyOptions, openSession, verifyRequest, verifyText } from './verify.ts'
 
 const NO_OPTIONS: VerifySessionOptions = Object.freeze({})
@@ -63,7 +57,7 @@ function ownSessions(context: SessionContext): Sessions {
     revokeMany: (handles) => revokeSessions(context, handles),
     revokeAll: (userId, options = {}) => revokeAllOf(context, userId, options.tenantId),
     list: (userId, options = {}) => records.list(userId, options.tenantId),
-    devices: (userId, options = {}) => devicesOf(context, userId, options.tenantId),
+    devices: (userId, options = {}) => records.devices(userId, options.tenantId),
     info: (handle) => records.information(handle),
 
     updateData: async (handle, data) => {
@@ -111,17 +105,4 @@ function ownSessions(context: SessionContext): Sessions {
       }
     }
   }
-}
-
-/** The one that was refreshed last in front. */
-async function devicesOf(
-  { records }: SessionContext,
-  userId: string,
-  tenantId: string | undefined
-): Promise<SessionInformation[]> {
-  const handles = await records.list(userId, tenantId)
-  const found = await Promise.all(handles.map((handle) => records.information(handle)))
-  return found
-    .filter((information) => information !== null)
-    .sort((a, b) => b.lastRefreshedAt - a.lastRefreshedAt)
 }

@@ -1,3 +1,5 @@
+import type { Revocation } from '../stores/store.ts'
+import { createdAtOf } from './records.ts'
 import type { ClosableSocket } from './types.ts'
 
 /** The `readyState` of a socket that is closed and will not say so again. */
@@ -6,6 +8,7 @@ const CLOSED = 3
 /** A socket, and how to learn and to do what its session asks for. */
 export interface HeldSocket {
   readonly handle: string
+  readonly userId: string
   readonly socket: ClosableSocket
   readonly checkEveryMs: number
   isSessionAlive(): Promise<boolean>
@@ -33,9 +36,23 @@ export class SessionSockets {
     watch.start()
   }
 
-  /** Closes the sockets of sessions that this process has just ended. */
-  endOf(handles: readonly string[]): void {
-    for (const handle of handles) for (const watch of this.#watches.get(handle) ?? []) watch.end()
+  /** Closes the sockets of sessions that were revoked. */
+  endRevoked(revocations: readonly Revocation[]): void {
+    for (const revocation of revocations) {
+      if ('handle' in revocation) this.#endOf(revocation.handle)
+      else this.#endOfUser(revocation.userId, revocation.createdBefore)
+    }
+  }
+
+  #endOf(handle: string): void {
+    for (const watch of this.#watches.get(handle) ?? []) watch.end()
+  }
+
+  #endOfUser(userId: string, createdBefore: number): void {
+    for (const [handle, ofSession] of this.#watches) {
+      if (!(createdAtOf(handle) < createdBefore)) continue
+      for (const watch of ofSession) if (watch.userId === userId) watch.end()
+    }
   }
 
   /** Lets go of all sockets; they stay as they are. */
@@ -52,6 +69,10 @@ class SocketWatch {
 
   constructor(held: HeldSocket) {
     this.#held = held
+  }
+
+  get userId(): string {
+    return this.#held.userId
   }
 
   start(): void {

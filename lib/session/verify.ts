@@ -51,6 +51,14 @@ export function checkVerifyOptions(options: VerifySessionOptions, path: string):
   checkedOptions.add(options)
 }
 
+/**
+ * What signing out asks for: a good token and nothing else. Neither a claim that fails nor a session
+ * that has ended keeps anybody in.
+ */
+export const SIGN_OUT: VerifySessionOptions = Object.freeze({
+  overrideGlobalClaimValidators: () => []
+})
+
 /** How the client of a token is to be checked and served. */
 export type Presentation = {
   /** The `anti-csrf` value that came along; `null` where it does not matter. */
@@ -183,6 +191,7 @@ function checkVerified<C extends VerifyContext, S>(
       ...tokenChallenge(context, presentation.request)
     })
   checkAccessToken(token, presentation.antiCsrfToken)
+  refuseRevoked(context, token.payload, presentation.options)
   return open(context, token, presentation)
 }
 
@@ -204,6 +213,16 @@ export function openSession(
   return isPromise(record)
     ? record.then((stored) => compare(context, session, token, stored, options))
     : compare(context, session, token, record, options)
+}
+
+/** Without a look at the store: what this process knows of revocations. */
+function refuseRevoked(
+  { settings, revocations }: VerifyContext,
+  payload: AccessTokenPayload,
+  options: VerifySessionOptions
+): void {
+  if (options !== SIGN_OUT && settings.revocationIntervalMs > 0 && revocations.has(payload))
+    throw new UnauthorisedError(undefined, { reason: 'revoked' })
 }
 
 /** The first uses of a token that came with a refresh: they show that it reached the client. */

@@ -1,4 +1,7 @@
-import type { SessionStore } from './store.ts'
+import type { SessionPage, SessionStore } from './store.ts'
+
+/** Sessions that are read at a time. */
+const PAGE = 500
 
 /** What `copyStore` takes. */
 export interface CopyStoreOptions {
@@ -44,11 +47,15 @@ async function copyKeys(from: SessionStore, to: SessionStore): Promise<number> {
 
 async function copySessions(from: SessionStore, to: SessionStore, userId: string): Promise<number> {
   let copied = 0
-  for (const handle of await from.listByUser(userId, Date.now())) {
-    const record = await from.get(handle)
-    if (record === null || (await to.get(handle)) !== null) continue
-    await to.insert(record)
-    copied++
-  }
+  let cursor: string | null = null
+  do {
+    const page: SessionPage = await from.listByUser(userId, Date.now(), cursor, PAGE)
+    for (const record of page.records) {
+      if ((await to.get(record.handle)) !== null) continue
+      await to.insert(record)
+      copied++
+    }
+    cursor = page.next
+  } while (cursor !== null)
   return copied
 }

@@ -1,36 +1,39 @@
 import { type Awaitable, isPromise } from '../awaitable.ts'
 import { StoreUnavailableError } from '../errors/http-exception.ts'
-import type { SessionRecord, SessionStore, StoredKey } from './store.ts'
+import type {
+  Revocation,
+  RevocationPage,
+  SessionPage,
+  SessionRecord,
+  SessionStore,
+  StoredKey
+} from './store.ts'
 
 /** Longer than a store takes that works; by then a client rather tries again. */
 const DEADLINE_MS = 10_000
-/** Handles that a store deletes in one deadline, a slow disk included. */
-const HANDLES_PER_DEADLINE = 1000
-
-export interface GuardSettings {
-  /** Is told of sessions that were there and are deleted now. */
-  readonly onDelete?: (handles: readonly string[]) => void
-  /** How long the store has for an answer. @defaultValue 10 seconds */
-  readonly deadlineMs?: number
-}
-
 /**
  * A store whose failures, silence included, are 503s: they say nothing about the session, so nobody
  * is logged out.
  */
 export class GuardedStore implements SessionStore {
-  /** There where the store has it. */
+  // There where the store has them.
   readonly now?: () => Awaitable<number>
+  readonly addRevocations?: (revocations: readonly Revocation[]) => Awaitable<void>
+  readonly revokedSince?: (cursor: string | null, limit: number) => Awaitable<RevocationPage>
   readonly #store: SessionStore
-  readonly #onDelete: GuardSettings['onDelete']
   readonly #deadlineMs: number
 
-  constructor(store: SessionStore, { onDelete, deadlineMs = DEADLINE_MS }: GuardSettings = {}) {
+  /** @param deadlineMs - How long the store has for an answer. */
+  constructor(store: SessionStore, deadlineMs: number = DEADLINE_MS) {
     this.#store = store
-    this.#onDelete = onDelete
     this.#deadlineMs = deadlineMs
     const now = store.now?.bind(store)
     if (now !== undefined) this.now = () => this.#guard(now)
+    const add = store.addRevocations?.bind(store)
+    if (add !== undefined) this.addRevocations = (list) => this.#guard(() => add(list))
+    const since = store.revokedSince?.bind(store)
+    if (since !== undefined)
+      this.revokedSince = (cursor, limit) => this.#guard(() => since(cursor, limit))
   }
 
   insert(record: SessionRecord): Awaitable<void> {
@@ -45,15 +48,17 @@ export class GuardedStore implements SessionStore {
     return this.#guard(() => this.#store.replace(record, expectedRevision))
   }
 
-  async delete(handles: readonly string[]): Promise<string[]> {
-    const deadlines = Math.max(1, handles.length / HANDLES_PER_DEADLINE)
-    const deleted = await this.#guard(() => this.#store.delete(handles), deadlines)
-    this.#onDelete?.(deleted)
-    return deleted
+  delete(handles: readonly string[]): Awaitable<string[]> {
+    return this.#guard(() => this.#store.delete(handles))
   }
 
-  listByUser(userId: string, nowMs: number): Awaitable<string[]> {
-    return this.#guard(() => this.#store.listByUser(userId, nowMs))
+  listByUser(
+    userId: string,
+    nowMs: number,
+    cursor: string | null,
+    limit: number
+  ): Awaitable<SessionPage> {
+    return this.#guard(() => this.#store.listByUser(userId, nowMs, cursor, limit))
   }
 
   deleteExpired(nowMs: number, limit: number): Awaitable<number> {
@@ -72,12 +77,10 @@ export class GuardedStore implements SessionStore {
     return this.#store.close()
   }
 
-  #guard<T>(call: () => Awaitable<T>, deadlines = 1): Awaitable<T> {
+  #guard<T>(call: () => Awaitable<T>): Awaitable<T> {
     try {
       const result = call()
-      return isPromise(result)
-        ? inTime(result, this.#deadlineMs * deadlines).catch(unavailable)
-        : result
+      return isPromise(result) ? inTime(result, this.#deadlineMs).catch(unavailable) : result
     } catch (cause) {
       return unavailable(cause)
     }

@@ -2,11 +2,17 @@ import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { checkNames } from '../options/check.ts'
 import { OptionsError } from '../options/options-error.ts'
 import { decodeRecord, encodeRecord } from './lmdb-record.ts'
-import type { SessionRecord, SessionStore, StoredKey } from './store.ts'
+import type {
+  Revocation,
+  RevocationPage,
+  SessionPage,
+  SessionRecord,
+  SessionStore,
+  StoredKey
+} from './store.ts'
 
 // Not by import: the declarations of lmdb do not compile as those of an ES module.
 const { open } = createRequire(import.meta.url)('lmdb') as {
@@ -68,8 +74,6 @@ export function lmdbStore(options: LmdbStoreOptions): SessionStore {
 
 /** Handles per transaction, so that thousands of them do not hold up requests. */
 const BATCH = 100
-/** Handles that are listed before others have their turn. */
-const PAGE = 500
 
 type UserKey = [user: string, expiresAt: number, handle: string]
 
@@ -93,6 +97,8 @@ class LmdbStore implements SessionStore {
   readonly #users: Table<boolean, UserKey>
   /** In the order of adding. */
   readonly #keys: Table<StoredKey, number>
+  /** In the order of adding. */
+  readonly #revocations: Table<Revocation, number>
   #closed: Promise<void> | undefined
 
   constructor(path: string) {
@@ -111,6 +117,7 @@ class LmdbStore implements SessionStore {
     this.#ends = this.#root.openDB({ name: 'ends' })
     this.#users = this.#root.openDB({ name: 'users' })
     this.#keys = this.#root.openDB({ name: 'keys' })
+    this.#revocations = this.#root.openDB({ name: 'revocations' })
   }
 
   async insert(record: SessionRecord): Promise<void> {
@@ -141,19 +148,38 @@ class LmdbStore implements SessionStore {
     return deleted
   }
 
-  async listByUser(userId: string, nowMs: number): Promise<string[]> {
+  listByUser(userId: string, nowMs: number, cursor: string | null, limit: number): SessionPage {
+    this.#root.resetReadTxn()
     const user = hashOf(userId)
+    const after = cursor === null ? null : (JSON.parse(cursor) as [end: number, handle: string])
+    const start: UserKey = after === null ? [user, nowMs + 1, ''] : [user, ...after]
     const end: UserKey = [user, Number.MAX_VALUE, '']
-    // Met twice are the last of a page, and sessions whose end moves forward meanwhile.
-    const handles = new Set<string>()
-    for (let start: UserKey | undefined = [user, nowMs + 1, '']; start !== undefined; ) {
-      this.#root.resetReadTxn()
-      const page: UserKey[] = Array.from(this.#users.getKeys({ start, end, limit: PAGE }))
-      for (const [, , handle] of page) handles.add(handle)
-      start = page.length < PAGE ? undefined : page.at(-1)
-      if (start !== undefined) await nextTurn()
+    const keys: UserKey[] = Array.from(this.#users.getKeys({ start, end, limit: limit + 1 }))
+    const next = keys.length > limit ? keys.pop() : undefined
+    return {
+      records: keys.flatMap(([, , handle]) => this.#read(handle) ?? []),
+      next: next === undefined ? null : JSON.stringify(next.slice(1))
     }
-    return [...handles]
+  }
+
+  async addRevocations(revocations: readonly Revocation[]): Promise<void> {
+    await this.#transact(() => {
+      const [last = 0] = this.#revocations.getKeys({ reverse: true, limit: 1 })
+      for (const [index, revocation] of revocations.entries())
+        this.#revocations.putSync(last + 1 + index, revocation)
+    })
+  }
+
+  revokedSince(cursor: string | null, limit: number): RevocationPage {
+    this.#root.resetReadTxn()
+    const start = Number(cursor) + 1
+    const found = Array.from(this.#revocations.getRange({ start, limit: limit + 1 }))
+    const page = found.slice(0, limit)
+    return {
+      revocations: page.map(({ value }) => value),
+      cursor: String(page.at(-1)?.key ?? Number(cursor)),
+      isLast: page.length === found.length
+    }
   }
 
   async deleteExpired(nowMs: number, limit: number): Promise<number> {
@@ -162,8 +188,8 @@ class LmdbStore implements SessionStore {
       wanted = Math.min(BATCH, limit - total)
       deleted = await this.#transact(() => this.#deleteEnded(nowMs, wanted))
     }
-    const rest = limit - total
-    return total + (await this.#transact(() => this.#deleteEndedKeys(nowMs, rest)))
+    total += await this.#transact(() => this.#deleteEndedKeys(nowMs, limit - total))
+    return total + (await this.#transact(() => this.#deleteEndedRevocations(nowMs, limit - total)))
   }
 
   listKeys(): StoredKey[] {
@@ -238,6 +264,15 @@ class LmdbStore implements SessionStore {
       .filter(({ value: { expiresAt } }) => expiresAt !== null && expiresAt <= nowMs)
       .slice(0, limit)
     for (const { key } of ended) this.#keys.removeSync(key)
+    return ended.length
+  }
+
+  /** The newest one stays, so that numbers go on from there and no cursor is ahead of them. */
+  #deleteEndedRevocations(nowMs: number, limit: number): number {
+    const found = Array.from(this.#revocations.getRange({ limit: limit + 1 }))
+    const live = found.findIndex(({ value }) => value.until > nowMs)
+    const ended = live < 0 ? found.slice(0, -1) : found.slice(0, Math.min(live, limit))
+    for (const { key } of ended) this.#revocations.removeSync(key)
     return ended.length
   }
 }

@@ -1,5 +1,12 @@
 import { setImmediate as othersTurn } from 'node:timers/promises'
-import type { SessionRecord, SessionStore, StoredKey } from './store.ts'
+import type {
+  Revocation,
+  RevocationPage,
+  SessionPage,
+  SessionRecord,
+  SessionStore,
+  StoredKey
+} from './store.ts'
 
 /** So many records are looked at before other work of the process has its turn. */
 const SLICE = 1000
@@ -19,17 +26,22 @@ export function memoryStore(): SessionStore {
 /** Keeps nothing that outlives the process. */
 export class MemoryStore implements SessionStore {
   readonly #records = new Map<string, SessionRecord>()
-  readonly #byUser = new HandleIndex<string>()
+  /** Each user's handles, sorted, so that a page finds where the one before it ended. */
+  readonly #byUser = new Map<string, string[]>()
   /** By the minute in which they end, so that nobody has to look through all of them. */
-  readonly #byMinute = new HandleIndex<number>()
+  readonly #byMinute = new Map<number, Set<string>>()
   /** Newest first. */
   #keys: readonly StoredKey[] = []
+  /** In the order of adding. */
+  readonly #revocations: Revocation[] = []
+  /** So many revocations were deleted from the front of the list: cursors count these too. */
+  #deletedRevocations = 0
 
   insert(record: SessionRecord): void {
     const { handle, userId, expiresAt } = record
     this.#records.set(handle, freeze(record))
-    this.#byUser.add(userId, handle)
-    this.#byMinute.add(minuteOf(expiresAt), handle)
+    this.#indexUser(userId, handle)
+    this.#indexMinute(minuteOf(expiresAt), handle)
   }
 
   get(handle: string): SessionRecord | null {
@@ -43,27 +55,46 @@ export class MemoryStore implements SessionStore {
     this.#records.set(handle, freeze(record))
     const [before, after] = [minuteOf(found.expiresAt), minuteOf(record.expiresAt)]
     if (before !== after) {
-      this.#byMinute.delete(before, handle)
-      this.#byMinute.add(after, handle)
+      this.#unindexMinute(before, handle)
+      this.#indexMinute(after, handle)
     }
     return true
   }
 
   async delete(handles: readonly string[]): Promise<string[]> {
     const deleted: string[] = []
-    await inSlices(handles, (handle) => {
+    for (const [index, handle] of handles.entries()) {
+      if (index > 0 && index % SLICE === 0) await othersTurn()
       if (this.#delete(handle)) deleted.push(handle)
-    })
+    }
     return deleted
   }
 
-  async listByUser(userId: string, nowMs: number): Promise<string[]> {
-    const live: SessionRecord[] = []
-    await inSlices([...this.#byUser.get(userId)], (handle) => {
-      const record = this.#records.get(handle)
-      if (record !== undefined && record.expiresAt > nowMs) live.push(record)
-    })
-    return live.sort((a, b) => a.expiresAt - b.expiresAt).map(({ handle }) => handle)
+  listByUser(userId: string, nowMs: number, cursor: string | null, limit: number): SessionPage {
+    const handles = this.#byUser.get(userId) ?? []
+    const start = cursor === null ? 0 : positionAfter(handles, cursor)
+    const page = handles.slice(start, start + limit)
+    return {
+      records: page
+        .map((handle) => this.#records.get(handle) as SessionRecord)
+        .filter(({ expiresAt }) => expiresAt > nowMs),
+      next: start + limit < handles.length ? (page.at(-1) ?? null) : null
+    }
+  }
+
+  addRevocations(revocations: readonly Revocation[]): void {
+    for (const revocation of revocations) this.#revocations.push(Object.freeze({ ...revocation }))
+  }
+
+  revokedSince(cursor: string | null, limit: number): RevocationPage {
+    const start = Math.max(0, Number(cursor) - this.#deletedRevocations)
+    const revocations = this.#revocations.slice(start, start + limit)
+    const end = start + revocations.length
+    return {
+      revocations,
+      cursor: String(this.#deletedRevocations + end),
+      isLast: end === this.#revocations.length
+    }
   }
 
   deleteExpired(nowMs: number, limit: number): number {
@@ -72,7 +103,8 @@ export class MemoryStore implements SessionStore {
     const ended = this.#keys.filter(({ expiresAt }) => expiresAt !== null && expiresAt <= nowMs)
     const dropped = new Set(ended.slice(0, limit - expired.length))
     this.#keys = this.#keys.filter((key) => !dropped.has(key))
-    return expired.length + dropped.size
+    const rest = limit - expired.length - dropped.size
+    return limit - rest + this.#deleteEndedRevocations(nowMs, rest)
   }
 
   listKeys(): StoredKey[] {
@@ -92,14 +124,14 @@ export class MemoryStore implements SessionStore {
     const record = this.#records.get(handle)
     if (record === undefined) return false
     this.#records.delete(handle)
-    this.#byUser.delete(record.userId, handle)
-    this.#byMinute.delete(minuteOf(record.expiresAt), handle)
+    this.#unindexUser(record.userId, handle)
+    this.#unindexMinute(minuteOf(record.expiresAt), handle)
     return true
   }
 
   #findExpired(nowMs: number, limit: number): string[] {
     const expired: string[] = []
-    for (const [minute, handles] of this.#byMinute.entries()) {
+    for (const [minute, handles] of this.#byMinute) {
       if (minute > minuteOf(nowMs)) continue
       for (const handle of handles) {
         if (expired.length === limit) return expired
@@ -109,42 +141,54 @@ export class MemoryStore implements SessionStore {
     }
     return expired
   }
-}
 
-/** The handles of all sessions that have something in common. */
-class HandleIndex<Key> {
-  readonly #sets = new Map<Key, Set<string>>()
+  /** From the front: what came first ends first, but for a changed lifetime of access tokens. */
+  #deleteEndedRevocations(nowMs: number, limit: number): number {
+    const live = this.#revocations.findIndex(({ until }) => until > nowMs)
+    const count = Math.min(live < 0 ? this.#revocations.length : live, limit)
+    this.#revocations.splice(0, count)
+    this.#deletedRevocations += count
+    return count
+  }
 
-  add(key: Key, handle: string): void {
-    const handles = this.#sets.get(key)
-    if (handles === undefined) this.#sets.set(key, new Set([handle]))
+  #indexUser(userId: string, handle: string): void {
+    const handles = this.#byUser.get(userId)
+    if (handles === undefined) this.#byUser.set(userId, [handle])
+    else handles.splice(positionAfter(handles, handle), 0, handle)
+  }
+
+  #unindexUser(userId: string, handle: string): void {
+    const handles = this.#byUser.get(userId) as string[]
+    handles.splice(positionAfter(handles, handle) - 1, 1)
+    if (handles.length === 0) this.#byUser.delete(userId)
+  }
+
+  #indexMinute(minute: number, handle: string): void {
+    const handles = this.#byMinute.get(minute)
+    if (handles === undefined) this.#byMinute.set(minute, new Set([handle]))
     else handles.add(handle)
   }
 
-  delete(key: Key, handle: string): void {
-    const handles = this.#sets.get(key) as Set<string>
+  #unindexMinute(minute: number, handle: string): void {
+    const handles = this.#byMinute.get(minute) as Set<string>
     handles.delete(handle)
-    if (handles.size === 0) this.#sets.delete(key)
+    if (handles.size === 0) this.#byMinute.delete(minute)
   }
+}
 
-  get(key: Key): Iterable<string> {
-    return this.#sets.get(key) ?? []
+/** Where the first handle stands that sorts behind this one. */
+function positionAfter(handles: readonly string[], handle: string): number {
+  let [start, end] = [0, handles.length]
+  while (start < end) {
+    const middle = (start + end) >>> 1
+    if ((handles[middle] as string) <= handle) start = middle + 1
+    else end = middle
   }
-
-  entries(): Iterable<[Key, Iterable<string>]> {
-    return this.#sets.entries()
-  }
+  return start
 }
 
 function minuteOf(timeMs: number): number {
   return Math.floor(timeMs / MINUTE_MS)
-}
-
-async function inSlices<T>(list: readonly T[], act: (item: T) => void): Promise<void> {
-  for (let start = 0; start < list.length; start += SLICE) {
-    if (start > 0) await othersTurn()
-    list.slice(start, start + SLICE).forEach(act)
-  }
 }
 
 /**

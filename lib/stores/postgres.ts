@@ -1,6 +1,13 @@
 import { checkNames } from '../options/check.ts'
 import { OptionsError } from '../options/options-error.ts'
-import type { SessionRecord, SessionStore, StoredKey } from './store.ts'
+import type {
+  Revocation,
+  RevocationPage,
+  SessionPage,
+  SessionRecord,
+  SessionStore,
+  StoredKey
+} from './store.ts'
 
 /** What is used of a `Pool` or `Client` of pg, or of `@fastify/postgres`'s `app.pg`. */
 export interface PostgresClient {
@@ -69,7 +76,7 @@ export function postgresSchema(table: string = DEFAULT_TABLE): string {
   rotation text NOT NULL,
   revision integer NOT NULL
 ) WITH (fillfactor = 80);
-CREATE INDEX IF NOT EXISTS ${indexName}_sessions_by_user ON ${name}_sessions (user_id, expires_at);
+CREATE INDEX IF NOT EXISTS ${indexName}_sessions_of_user ON ${name}_sessions (user_id, handle);
 CREATE INDEX IF NOT EXISTS ${indexName}_sessions_by_end ON ${name}_sessions (expires_at);
 CREATE TABLE IF NOT EXISTS ${name}_keys (
   kid text PRIMARY KEY,
@@ -81,6 +88,13 @@ CREATE TABLE IF NOT EXISTS ${name}_keys (
   position bigint GENERATED ALWAYS AS IDENTITY,
   previous_kid text NOT NULL,
   UNIQUE (kind, previous_kid)
+);
+CREATE TABLE IF NOT EXISTS ${name}_revocations (
+  txid bigint NOT NULL DEFAULT txid_current(),
+  position bigint GENERATED ALWAYS AS IDENTITY,
+  expires_at bigint NOT NULL,
+  revocation text NOT NULL,
+  PRIMARY KEY (txid, position)
 );
 `
 }
@@ -139,9 +153,47 @@ class StatementStore implements PostgresStore {
     return rows.map(({ handle }) => String(handle))
   }
 
-  async listByUser(userId: string, nowMs: number): Promise<string[]> {
-    const { rows } = await this.#query(this.#statements.listByUser, [userId, nowMs])
-    return rows.map(({ handle }) => String(handle))
+  async listByUser(
+    userId: string,
+    nowMs: number,
+    cursor: string | null,
+    limit: number
+  ): Promise<SessionPage> {
+    const values = [userId, cursor ?? '', limit]
+    const { rows } = await this.#query(this.#statements.listByUser, values)
+    const found = rows.map(toRecord)
+    return {
+      records: found.filter(({ expiresAt }) => expiresAt > nowMs),
+      next: found.length < limit ? null : (found.at(-1)?.handle ?? null)
+    }
+  }
+
+  async addRevocations(revocations: readonly Revocation[]): Promise<void> {
+    const texts = revocations.map((revocation) => JSON.stringify(revocation))
+    await this.#query(this.#statements.addRevocations, [
+      revocations.map(({ until }) => until),
+      texts
+    ])
+  }
+
+  /**
+   * A transaction with a lower number can commit later. So the next round begins where the oldest
+   * one stood that was open when this round began. A cursor is that number, and while a round lasts
+   * also the place of its last row.
+   */
+  async revokedSince(cursor: string | null, limit: number): Promise<RevocationPage> {
+    const [floor = '0', txid = floor, position = '-1'] = cursor?.split(' ') ?? []
+    const isFirst = txid === floor && position === '-1'
+    const { rows } = await this.#query(this.#statements.revokedSince, [txid, position, limit])
+    const nextFloor = isFirst ? String(rows[0]?.['oldest_open']) : floor
+    const page = rows.filter(({ revocation }) => revocation !== null)
+    const last = page.at(-1)
+    const isLast = page.length < limit
+    return {
+      revocations: page.map(({ revocation }) => JSON.parse(String(revocation))),
+      cursor: isLast ? nextFloor : `${nextFloor} ${last?.['txid']} ${last?.['position']}`,
+      isLast
+    }
   }
 
   async deleteExpired(nowMs: number, limit: number): Promise<number> {
@@ -182,6 +234,7 @@ const NOW = 'SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint 
 
 function statementsOf(table: string) {
   const [sessions, keys] = [`${table}_sessions`, `${table}_keys`]
+  const revocations = `${table}_revocations`
   return {
     insert: `INSERT INTO ${sessions}
   (handle, user_id, created_at, expires_at, session_data, payload, device, key_kind, rotation, revision)
@@ -202,9 +255,21 @@ WHERE handle = $1 AND revision = $11`,
 DELETE FROM ${sessions} USING doomed WHERE ${sessions}.handle = doomed.handle
 RETURNING ${sessions}.handle`,
 
-    listByUser: `SELECT handle FROM ${sessions}
-WHERE user_id = $1 AND expires_at > $2
-ORDER BY expires_at, handle`,
+    listByUser: `SELECT * FROM ${sessions}
+WHERE user_id = $1 AND handle > $2
+ORDER BY handle LIMIT $3`,
+
+    addRevocations: `INSERT INTO ${revocations} (expires_at, revocation)
+SELECT * FROM unnest($1::bigint[], $2::text[])`,
+
+    // Numbers of transactions begin anew in a database that was restored elsewhere.
+    revokedSince: `SELECT oldest_open, txid, position, revocation
+FROM (SELECT txid_snapshot_xmin(txid_current_snapshot()) AS oldest_open) AS snapshot
+LEFT JOIN LATERAL (
+  SELECT txid, position, revocation FROM ${revocations}
+  WHERE (txid, position) > (CASE WHEN $1::bigint > oldest_open THEN 0 ELSE $1::bigint END, $2::bigint)
+  ORDER BY txid, position LIMIT $3
+) AS found ON true`,
 
     // Materialised: a plan that ran the inner query again would delete more than the limit.
     deleteExpired: `WITH ended AS MATERIALIZED (
@@ -216,8 +281,17 @@ ORDER BY expires_at, handle`,
   LIMIT $2 - (SELECT count(*) FROM ended) FOR UPDATE SKIP LOCKED
 ), deleted_keys AS (
   DELETE FROM ${keys} USING ended_keys WHERE ${keys}.kid = ended_keys.kid RETURNING 1
+), ended_revocations AS MATERIALIZED (
+  SELECT txid, position FROM ${revocations} WHERE expires_at <= $1
+  LIMIT $2 - (SELECT count(*) FROM ended) - (SELECT count(*) FROM ended_keys)
+  FOR UPDATE SKIP LOCKED
+), deleted_revocations AS (
+  DELETE FROM ${revocations} USING ended_revocations
+  WHERE (${revocations}.txid, ${revocations}.position)
+    = (ended_revocations.txid, ended_revocations.position) RETURNING 1
 )
-SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM deleted_keys) AS deleted`,
+SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM deleted_keys)
+  + (SELECT count(*) FROM deleted_revocations) AS deleted`,
 
     listKeys: `SELECT kid, kind, algorithm, created_at, expires_at, material FROM ${keys}
 ORDER BY position DESC`,

@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto'
 import { checkNames, integerWithin } from '../options/check.ts'
 import { OptionsError } from '../options/options-error.ts'
-import type { SessionRecord, SessionStore, StoredKey } from './store.ts'
+import type {
+  Revocation,
+  RevocationPage,
+  SessionPage,
+  SessionRecord,
+  SessionStore,
+  StoredKey
+} from './store.ts'
 
 /** What is used of an ioredis client or cluster, as `@fastify/redis` decorates apps with. */
 export interface IoredisClient {
@@ -139,24 +146,58 @@ class RedisStore implements SessionStore {
     return deleted.map(({ handle }) => handle)
   }
 
-  async listByUser(userId: string, nowMs: number): Promise<string[]> {
-    const listed: { handle: string; expiresAt: number }[] = []
-    for (const batch of batches((await this.#run(LIST, this.#userKey(userId), [])) as string[])) {
-      const ends = await Promise.all(
-        batch.map((handle) => this.#run(END, this.#recordKey(handle), []))
-      )
-      for (const [index, handle] of batch.entries())
-        listed.push({ handle, expiresAt: Number(ends[index] ?? 0) })
+  async listByUser(
+    userId: string,
+    nowMs: number,
+    cursor: string | null,
+    limit: number
+  ): Promise<SessionPage> {
+    const [score = '', handle = ''] = cursor === null ? [] : splitOnce(cursor, ' ')
+    const page = (await this.#run(LIST, this.#userKey(userId), [
+      handle,
+      score,
+      `${limit}`
+    ])) as string[]
+    const handles = page.filter((_, index) => index % 2 === 0)
+    const records = await Promise.all(handles.map((one) => this.get(one)))
+    return {
+      records: records
+        .filter((record) => record !== null)
+        .filter(({ expiresAt }) => expiresAt > nowMs),
+      next: handles.length < limit ? null : `${page.at(-1)} ${handles.at(-1)}`
     }
-    return listed
-      .filter(({ expiresAt }) => expiresAt > nowMs)
-      .sort((a, b) => a.expiresAt - b.expiresAt)
-      .map(({ handle }) => handle)
   }
 
-  /** Redis deletes records by itself, and keys have no end there. */
+  async addRevocations(revocations: readonly Revocation[]): Promise<void> {
+    for (const batch of batches(revocations)) {
+      const last = Math.max(...batch.map(({ until }) => until))
+      const texts = batch.map((revocation) => JSON.stringify(revocation))
+      await this.#run(ADD_REVOCATIONS, this.#revocationsKey(), [`${last}`, ...texts])
+    }
+  }
+
+  async revokedSince(cursor: string | null, limit: number): Promise<RevocationPage> {
+    const found = (await this.#run(REVOKED_SINCE, this.#revocationsKey(), [
+      cursor ?? '0-0',
+      `${limit + 1}`
+    ])) as [id: string, fields: [name: string, text: string]][]
+    const page = found.slice(0, limit)
+    return {
+      revocations: page.map(([, [, text]]) => JSON.parse(text)),
+      cursor: page.at(-1)?.[0] ?? cursor ?? '0-0',
+      isLast: page.length === found.length
+    }
+  }
+
+  /** Redis deletes records by itself, and keys and revocations have no end there. */
   async deleteExpired(nowMs: number, limit: number): Promise<number> {
-    return Number(await this.#run(DELETE_KEYS, this.#keysKey(), [`${nowMs}`, `${limit}`]))
+    const keys = await this.#run(DELETE_KEYS, this.#keysKey(), [`${nowMs}`, `${limit}`])
+    const rest = limit - Number(keys)
+    if (rest === 0) return limit
+    const values = [`${nowMs}`, `${rest}`]
+    return (
+      Number(keys) + Number(await this.#run(DELETE_REVOCATIONS, this.#revocationsKey(), values))
+    )
   }
 
   async listKeys(): Promise<StoredKey[]> {
@@ -216,6 +257,10 @@ class RedisStore implements SessionStore {
   #keysKey(): string {
     return `${this.#prefix}keys`
   }
+
+  #revocationsKey(): string {
+    return `${this.#prefix}revocations`
+  }
 }
 
 /** The revision and the end stand in front, so that scripts need not read JSON. */
@@ -227,9 +272,13 @@ function decode(text: string): SessionRecord {
   return JSON.parse(text.slice(text.indexOf('{')))
 }
 
-function* batches(handles: readonly string[]): Generator<readonly string[]> {
-  for (let start = 0; start < handles.length; start += BATCH)
-    yield handles.slice(start, start + BATCH)
+function* batches<T>(list: readonly T[]): Generator<readonly T[]> {
+  for (let start = 0; start < list.length; start += BATCH) yield list.slice(start, start + BATCH)
+}
+
+function splitOnce(text: string, separator: string): [before: string, after: string] {
+  const position = text.indexOf(separator)
+  return [text.slice(0, position), text.slice(position + separator.length)]
 }
 
 /** Lua that touches one key, and the name that the server knows it by. */
@@ -266,10 +315,6 @@ if not found then
 end
 return {found, string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')}`)
 
-const END = script(`
-local found = redis.call('GET', KEYS[1])
-return found and string.match(found, '^%d+ (%d+)')`)
-
 // An end in the index is never before the record's own, so what has ended there is gone.
 const DROP_ENDED = `
 local time = redis.call('TIME')
@@ -283,8 +328,46 @@ if last[2] then redis.call('PEXPIREAT', KEYS[1], last[2]) end`)
 
 const UNINDEX = script("return redis.call('ZREM', KEYS[1], ARGV[1])")
 
+// Behind the handle that ended the page before; or, where that is gone or has moved, from its end on.
 const LIST = script(`${DROP_ENDED}
-return redis.call('ZRANGE', KEYS[1], 0, -1)`)
+local start = 0
+if ARGV[1] ~= '' then
+  if redis.call('ZSCORE', KEYS[1], ARGV[1]) == ARGV[2] then
+    start = redis.call('ZRANK', KEYS[1], ARGV[1]) + 1
+  else
+    start = redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. ARGV[2])
+  end
+end
+return redis.call('ZRANGE', KEYS[1], start, start + ARGV[3] - 1, 'WITHSCORES')`)
+
+const ADD_REVOCATIONS = script(`
+for index = 2, #ARGV do redis.call('XADD', KEYS[1], '*', 'revocation', ARGV[index]) end
+if redis.call('PEXPIRETIME', KEYS[1]) < tonumber(ARGV[1]) then
+  redis.call('PEXPIREAT', KEYS[1], ARGV[1])
+end`)
+
+// After a failover the newest id can be lower than one that was answered before.
+const REVOKED_SINCE = script(`
+local function parts(id)
+  local milliseconds, count = string.match(id, '(%d+)-(%d+)')
+  return tonumber(milliseconds), tonumber(count)
+end
+local start = ARGV[1]
+local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+if newest then
+  local newestMs, newestCount = parts(newest[1])
+  local startMs, startCount = parts(start)
+  if newestMs < startMs or (newestMs == startMs and newestCount < startCount) then start = '0-0' end
+end
+return redis.call('XRANGE', KEYS[1], '(' .. start, '+', 'COUNT', ARGV[2])`)
+
+const DELETE_REVOCATIONS = script(`
+local deleted = 0
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[2])) do
+  if cjson.decode(entry[2][2])['until'] > tonumber(ARGV[1]) then break end
+  deleted = deleted + redis.call('XDEL', KEYS[1], entry[1])
+end
+return deleted`)
 
 // Named with a key, so that in a cluster all ask the same node.
 const NOW = script(`

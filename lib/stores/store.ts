@@ -53,6 +53,31 @@ export interface StoredKey {
   readonly material: string
 }
 
+/** Some of a user's sessions. */
+export interface SessionPage {
+  readonly records: readonly SessionRecord[]
+  /** Asks for the page behind this one; `null` where this is the last. */
+  readonly next: string | null
+}
+
+/**
+ * Whose access tokens are refused although they have not expired: those of one session, or those of
+ * all sessions of a user that were created before a time.
+ */
+export type Revocation = {
+  /** No such token is left from here on, so that this entry may go. */
+  readonly until: number
+} & ({ readonly handle: string } | { readonly userId: string; readonly createdBefore: number })
+
+/** Some of the revocations that a store keeps, in the order in which they came. */
+export interface RevocationPage {
+  readonly revocations: readonly Revocation[]
+  /** Asks for what comes behind this page, now or later. */
+  readonly cursor: string
+  /** Whether nothing is there behind this page yet. */
+  readonly isLast: boolean
+}
+
 /**
  * Where sessions and keys live.
  *
@@ -77,12 +102,37 @@ export interface SessionStore {
   /** Deletes records. Answers the handles that existed; deleting nothing is fine. */
   delete(handles: readonly string[]): Awaitable<string[]>
 
-  /** Handles of a user's sessions with `expiresAt > nowMs`, those that end first in front. */
-  listByUser(userId: string, nowMs: number): Awaitable<string[]>
+  /**
+   * At most `limit` of a user's sessions with `expiresAt > nowMs`, in an order that the store chooses.
+   * A session that is there from the first page to the last is met at least once.
+   *
+   * @param cursor - `next` of the page before; `null` for the first.
+   */
+  listByUser(
+    userId: string,
+    nowMs: number,
+    cursor: string | null,
+    limit: number
+  ): Awaitable<SessionPage>
 
   /**
-   * Deletes at most `limit` records and keys with `expiresAt <= nowMs`. A backend that lets records
-   * expire by its own clock may be left to do so: then keys alone are deleted here.
+   * Keeps revocations, so that every process learns of them. Left out, together with
+   * {@link SessionStore.revokedSince}, access tokens of a revoked session live until they expire,
+   * but for those that reach the process that revoked it.
+   */
+  addRevocations?(revocations: readonly Revocation[]): Awaitable<void>
+
+  /**
+   * Revocations that were added after those that `cursor` stands for. Some may be met twice, and none
+   * that was added is passed over.
+   *
+   * @param cursor - Of the page before; `null` for everything that is kept.
+   */
+  revokedSince?(cursor: string | null, limit: number): Awaitable<RevocationPage>
+
+  /**
+   * Deletes at most `limit` records and keys with `expiresAt <= nowMs`, and revocations with
+   * `until <= nowMs`. What a backend lets expire by its own clock may be left to it.
    *
    * @returns How many were deleted; `limit` says that there may be more.
    */

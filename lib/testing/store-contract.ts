@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import type { Awaitable, SessionRecord, SessionStore, StoredKey } from '../stores/store.ts'
+import type {
+  Awaitable,
+  Revocation,
+  RevocationPage,
+  SessionPage,
+  SessionRecord,
+  SessionStore,
+  StoredKey
+} from '../stores/store.ts'
 
 /** Opens a store on one backend, which is empty at first: the second one sees what the first did. */
 export type OpenStore = () => Awaitable<SessionStore>
@@ -70,7 +78,7 @@ export const storeContract: readonly StoreContractCase[] = [
       const record = newRecord({ userId: text, sessionData: json, payload: json, device: json })
       await store.insert(record)
       assert.deepEqual(await store.get(record.handle), record)
-      assert.deepEqual(await store.listByUser(text, Date.now()), [record.handle])
+      assert.deepEqual(await listOf(store, text), [record.handle])
     }
   }),
 
@@ -109,7 +117,7 @@ export const storeContract: readonly StoreContractCase[] = [
     await store.delete([record.handle])
     assert.equal(await store.replace({ ...record, revision: 1 }, 0), false)
     assert.equal(await store.get(record.handle), null)
-    assert.deepEqual(await store.listByUser(record.userId, Date.now()), [])
+    assert.deepEqual(await listOf(store, record.userId), [])
   }),
 
   promise('of many replaces that expect one revision exactly one wins', async (stores) => {
@@ -180,20 +188,47 @@ export const storeContract: readonly StoreContractCase[] = [
     for (const handle of handles) assert.equal(await stores.store.get(handle), null)
   }),
 
-  promise('a user has their own sessions, those that end first in front', async ({ store }) => {
+  promise('a user has their own sessions, whole, in pages of the limit', async ({ store }) => {
     const userId = `user ${randomUUID()}`
-    const expiresAt = Date.now() + HOUR_MS
-    const [last, first, middle] = [
-      newRecord({ userId, expiresAt: expiresAt + 2 }),
-      newRecord({ userId, expiresAt }),
-      newRecord({ userId, expiresAt: expiresAt + 1 })
-    ]
-    for (const record of [last, first, middle, newRecord()]) await store.insert(record)
-    const handles = [first.handle, middle.handle, last.handle]
-    assert.deepEqual(await store.listByUser(userId, Date.now()), handles)
-    await store.replace({ ...first, expiresAt: expiresAt + HOUR_MS, revision: 1 }, 0)
-    const moved = [middle.handle, last.handle, first.handle]
-    assert.deepEqual(await store.listByUser(userId, Date.now()), moved)
+    const records = Array.from({ length: 7 }, () => newRecord({ userId }))
+    for (const record of [...records, newRecord()]) await store.insert(record)
+    const met = new Map<string, SessionRecord>()
+    for await (const page of pagesOf(store, userId, Date.now(), 3)) {
+      assert.ok(page.length <= 3, `${page.length} are more than the limit`)
+      for (const record of page) met.set(record.handle, record)
+    }
+    assert.equal(met.size, records.length)
+    for (const record of records) assert.deepEqual(met.get(record.handle), record)
+  }),
+
+  promise('a session is met whose end moves while its list is read', async ({ store }) => {
+    const userId = `user ${randomUUID()}`
+    const records = Array.from({ length: 9 }, () => newRecord({ userId }))
+    for (const record of records) await store.insert(record)
+    const met = new Set<string>()
+    let revision = 0
+    for await (const page of pagesOf(store, userId, Date.now(), 2)) {
+      for (const { handle } of page) met.add(handle)
+      // The one that ended the page, and one that may come yet.
+      for (const record of [page.at(-1), records.find(({ handle }) => !met.has(handle))]) {
+        const found = record && (await store.get(record.handle))
+        if (!found) continue
+        const expiresAt = found.expiresAt + HOUR_MS + ++revision
+        await store.replace({ ...found, expiresAt, revision: found.revision + 1 }, found.revision)
+      }
+    }
+    assert.equal(met.size, records.length)
+  }),
+
+  promise('a list that is deleted page by page is met whole', async ({ store }) => {
+    const userId = `user ${randomUUID()}`
+    const records = Array.from({ length: 9 }, () => newRecord({ userId }))
+    for (const record of records) await store.insert(record)
+    const deleted: string[] = []
+    for await (const page of pagesOf(store, userId, Date.now(), 2))
+      deleted.push(...(await store.delete(page.map(({ handle }) => handle))))
+    assert.deepEqual(deleted.sort(), records.map(({ handle }) => handle).sort())
+    assert.deepEqual(await listOf(store, userId), [])
   }),
 
   promise('a list holds no session that has ended or was deleted', async ({ store }) => {
@@ -206,20 +241,20 @@ export const storeContract: readonly StoreContractCase[] = [
     ]
     for (const record of [ended, live, deleted]) await store.insert(record)
     await store.delete([deleted.handle])
-    assert.deepEqual(await store.listByUser(userId, nowMs), [live.handle])
-    assert.deepEqual(await store.listByUser(userId, nowMs + 1), [])
+    assert.deepEqual(await listOf(store, userId, nowMs), [live.handle])
+    assert.deepEqual(await listOf(store, userId, nowMs + 1), [])
   }),
 
   promise('an unknown user has no sessions', async ({ store }) => {
     await store.insert(newRecord())
-    assert.deepEqual(await store.listByUser(randomUUID(), 0), [])
+    assert.deepEqual(await listOf(store, randomUUID(), 0), [])
   }),
 
   promise('sessions that one user opens at the same time are all listed', async (stores) => {
     const userId = `user ${randomUUID()}`
     const records = Array.from({ length: CONTENDERS }, () => newRecord({ userId }))
     await Promise.all(records.map((record, index) => alternate(stores, index).insert(record)))
-    const listed = await stores.store.listByUser(userId, Date.now())
+    const listed = await listOf(stores.store, userId)
     assert.deepEqual(listed.sort(), records.map(({ handle }) => handle).sort())
   }),
 
@@ -340,10 +375,10 @@ export const storeContract: readonly StoreContractCase[] = [
     scribble(await store.get(record.handle))
     scribble((await store.listKeys())[0])
     ;(await store.listKeys()).length = 0
-    ;(await store.listByUser(record.userId, 0)).length = 0
+    scribble((await store.listByUser(record.userId, 0, null, 10)).records[0])
     assert.deepEqual(await store.get(record.handle), record)
     assert.deepEqual(await store.listKeys(), [key])
-    assert.deepEqual(await store.listByUser(record.userId, 0), [record.handle])
+    assert.deepEqual(await listOf(store, record.userId, 0), [record.handle])
   }),
 
   promise('what one instance did another one sees at once', async ({ store, other }) => {
@@ -352,7 +387,7 @@ export const storeContract: readonly StoreContractCase[] = [
     const next = { ...record, payload: '{"seen":true}', revision: 1 }
     assert.equal(await other.replace(next, 0), true)
     assert.deepEqual(await store.get(record.handle), next)
-    assert.deepEqual(await other.listByUser(record.userId, 0), [record.handle])
+    assert.deepEqual(await listOf(other, record.userId, 0), [record.handle])
     assert.deepEqual(await other.delete([record.handle]), [record.handle])
     assert.equal(await store.get(record.handle), null)
     await store.addKey(key, null)
@@ -381,6 +416,77 @@ export const storeContract: readonly StoreContractCase[] = [
     assert.deepEqual(await reopened.listKeys(), [key])
   }),
 
+  promise('revocations are answered as they were, page by page, once', async ({ store }) => {
+    if (!keepsRevocations(store)) return
+    const revocations = Array.from({ length: 7 }, newRevocation)
+    await store.addRevocations(revocations.slice(0, 4))
+    await store.addRevocations(revocations.slice(4))
+    const first = await store.revokedSince(null, 5)
+    assert.deepEqual([first.revocations, first.isLast], [revocations.slice(0, 5), false])
+    const second = await store.revokedSince(first.cursor, 5)
+    assert.deepEqual([second.revocations, second.isLast], [revocations.slice(5), true])
+    const third = await store.revokedSince(second.cursor, 5)
+    assert.deepEqual([third.revocations, third.isLast], [[], true])
+  }),
+
+  promise('a page of revocations that is just full is followed by the rest', async ({ store }) => {
+    if (!keepsRevocations(store)) return
+    const revocations = Array.from({ length: 6 }, newRevocation)
+    await store.addRevocations(revocations)
+    assert.deepEqual(await revokedSince(store, null, 3), revocations)
+  }),
+
+  promise('no revocation is missed that is added while others are read', async (stores) => {
+    const { store, other } = stores
+    if (!(keepsRevocations(store) && keepsRevocations(other))) return
+    const added = Array.from({ length: CONTENDERS }, newRevocation)
+    const met = new Set<string>()
+    let cursor: string | null = null
+    const read = async (): Promise<void> => {
+      for (let isLast = false; !isLast; ) {
+        const page: RevocationPage = await store.revokedSince(cursor, 3)
+        for (const revocation of page.revocations) met.add(JSON.stringify(revocation))
+        ;({ cursor, isLast } = page)
+      }
+    }
+    const adding = Promise.all(
+      added.map((revocation, index) =>
+        (index % 2 === 0 ? store : other).addRevocations([revocation])
+      )
+    )
+    for (let round = 0; round < 5; round++) await read()
+    await adding
+    await read()
+    for (const revocation of added) assert.ok(met.has(JSON.stringify(revocation)))
+  }),
+
+  promise(
+    'revocations end like records, and later ones are met all the same',
+    async ({ store }) => {
+      if (!keepsRevocations(store)) return
+      const nowMs = Date.now()
+      const ended = Array.from({ length: 5 }, () => ({
+        ...newRevocation(),
+        until: nowMs + HOUR_MS
+      }))
+      await store.addRevocations(ended)
+      const { cursor } = await store.revokedSince(null, 10)
+      let deleted = 0
+      for (let count = 2; count === 2; deleted += count) {
+        count = await store.deleteExpired(nowMs + HOUR_MS, 2)
+        assert.ok(count <= 2, `${count} are more than the limit`)
+      }
+      const left = await revokedSince(store, null, 10)
+      // A store may keep the last one, as a mark.
+      assert.ok(left.length <= 1)
+      assert.equal(deleted + left.length, ended.length)
+      const next = newRevocation()
+      await store.addRevocations([next])
+      assert.deepEqual((await revokedSince(store, cursor, 10)).at(-1), next)
+      assert.equal(await store.deleteExpired(nowMs, 10), 0)
+    }
+  ),
+
   promise('a store that tells the time tells all processes the same', async ({ store, other }) => {
     if (store.now === undefined || other.now === undefined) return
     const [first, second, third] = [await store.now(), await other.now(), await store.now()]
@@ -390,6 +496,50 @@ export const storeContract: readonly StoreContractCase[] = [
     assert.ok(first > Date.UTC(2000, 0) && first < Date.UTC(2100, 0))
   })
 ]
+
+/** The methods that a store may lack. */
+type KeepsRevocations = SessionStore &
+  Required<Pick<SessionStore, 'addRevocations' | 'revokedSince'>>
+
+function keepsRevocations(store: SessionStore): store is KeepsRevocations {
+  return store.addRevocations !== undefined && store.revokedSince !== undefined
+}
+
+async function revokedSince(
+  store: KeepsRevocations,
+  from: string | null,
+  limit: number
+): Promise<Revocation[]> {
+  const revocations: Revocation[] = []
+  for (let cursor = from, isLast = false; !isLast; ) {
+    const page: RevocationPage = await store.revokedSince(cursor, limit)
+    revocations.push(...page.revocations)
+    ;({ cursor, isLast } = page)
+  }
+  return revocations
+}
+
+async function* pagesOf(
+  store: SessionStore,
+  userId: string,
+  nowMs: number,
+  limit: number
+): AsyncGenerator<readonly SessionRecord[]> {
+  let cursor: string | null = null
+  do {
+    const page: SessionPage = await store.listByUser(userId, nowMs, cursor, limit)
+    yield page.records
+    cursor = page.next
+  } while (cursor !== null)
+}
+
+/** Handles of a user's sessions, in the order of the store. */
+async function listOf(store: SessionStore, userId: string, nowMs = Date.now()): Promise<string[]> {
+  const handles: string[] = []
+  for await (const page of pagesOf(store, userId, nowMs, 100))
+    handles.push(...page.map(({ handle }) => handle))
+  return handles
+}
 
 /** Two instances on one backend, and a way to more. */
 interface Opened {
@@ -470,6 +620,13 @@ function newRecord(members: Partial<SessionRecord> = {}): SessionRecord {
     revision: 0,
     ...members
   }
+}
+
+function newRevocation(): Revocation {
+  const until = Date.now() + HOUR_MS
+  return Math.random() < 0.5
+    ? { handle: randomUUID(), until }
+    : { userId: randomUUID(), createdBefore: Date.now(), until }
 }
 
 function rotations(): SessionRecord['rotation'][] {

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
 import type { Binding } from '../device-binding/bound-cookie.ts'
 import { type Dbsc, REGISTRATION_HEADER } from '../device-binding/dbsc.ts'
 import type { Settings } from '../options/resolve.ts'
+import type { Revocations } from '../session/revocations.ts'
 import type {
   AccessToken,
   AccessTokenPayload,
@@ -55,7 +56,7 @@ export interface TokenReplySettings {
   /** `null`: sessions in cookies are not bound to devices. */
   readonly dbsc: Dbsc | null
   /** The sessions that are known to have ended: their tokens are not handed out any more. */
-  readonly ended: { has(handle: string): boolean }
+  readonly ended: Pick<Revocations, 'has'>
 }
 
 /**
@@ -162,7 +163,7 @@ export class TokenReply {
     const { cookies } = this.#settings
     for (const type of clearOlder)
       reply.header('set-cookie', clearedOlderCookie(cookies, type, this.#sameSite(request)))
-    const isEnded = issue !== null && this.#ended.has(handleOf(issue.tokens))
+    const isEnded = issue !== null && this.#ended.has(issue.tokens.accessToken.payload)
     const issued = isEnded ? null : issue
     if (clear !== null) this.#clear(request, reply, clear, issued?.method)
     if (issued !== null) this.#issue(request, reply, issued.tokens, issued.method)

@@ -10,6 +10,7 @@ import { checkCarriedToken } from '../session/anti-csrf.ts'
 import { openClock } from '../session/clock.ts'
 import type { VerifyContext } from '../session/context.ts'
 import { checkDevice } from '../session/device-binding.ts'
+import { Revocations } from '../session/revocations.ts'
 import type { AccessToken, VerifySessionOptions } from '../session/types.ts'
 import {
   checkClaims,
@@ -51,6 +52,7 @@ async function verifier(app: FastifyInstance, options: VerifierOptions): Promise
       keyKind: 'any',
       cacheBytes: settings.accessTokenCacheBytes
     }),
+    revocations: new Revocations(clock.now),
     sameSite: sameSiteRule(settings.appInfo, settings.cookies),
     dbsc: null,
     dpop: new DpopProofs(null)

@@ -23,9 +23,13 @@ export class Client {
     this.#basePath = basePath
   }
 
-  /** A second client with the same tokens: another tab with its own jar, or a thief. */
-  copy(): Client {
-    return Object.assign(new Client(this.#app, this.#method, this.#basePath), {
+  /**
+   * A second client with the same tokens: another tab with its own jar, or a thief.
+   *
+   * @param app - Another process, in place of the client's own.
+   */
+  copy(app: FastifyInstance = this.#app): Client {
+    return Object.assign(new Client(app, this.#method, this.#basePath), {
       accessToken: this.accessToken,
       refreshToken: this.refreshToken,
       frontToken: this.frontToken,

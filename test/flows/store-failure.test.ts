@@ -72,7 +72,7 @@ test('a store that does not answer is a failure when its time is over', async (t
     delete: () => silent,
     now: () => silent
   })
-  const guarded = new GuardedStore(store, { deadlineMs: 1 })
+  const guarded = new GuardedStore(store, 1)
   const alive = setInterval(() => {}, 1000)
   t.teardown(() => clearInterval(alive))
   const calls = { get: guarded.get('h'), delete: guarded.delete(['h']), now: guarded.now?.() }

@@ -170,7 +170,7 @@ function asked(store: SessionStore): Promise<void> {
 }
 
 test('a session that is over when the socket opens closes it at once', async (t) => {
-  const built = await socketApp(t)
+  const built = await socketApp(t, { revocationInterval: 0 })
   const { session, accessToken } = await built.app.sessions.issue({ userId: 'ada' })
   await built.app.sessions.revoke(session.handle)
   const socket = await connect(built.app, '/late', accessToken)
@@ -286,4 +286,27 @@ test('an interval that a timer would misread is refused', async (t) => {
   const socket = { readyState: 1, close: () => {}, once: () => socket }
   for (const everySeconds of [0, -1, Number.NaN, Number.POSITIVE_INFINITY, 86_401])
     t.throws(() => session.attachSocket(socket, { everySeconds }), RangeError)
+})
+
+test('a socket closes soon, wherever its session was revoked', async (t) => {
+  const store = memoryStore()
+  const here = await socketApp(t, { store, revocationInterval: 0.001 })
+  const { sessions } = (await socketApp(t, { store, clock: here.clock.read })).app
+  const open = async (userId: string) => {
+    const { session, accessToken } = await sessions.issue({ userId })
+    const socket = await connect(here.app, '/late', accessToken)
+    t.teardown(() => socket.terminate())
+    const closed = closingOf(socket)
+    await once(socket, 'message')
+    return { socket, handle: session.handle, closed }
+  }
+  const [ada, bob, eve] = [await open('ada'), await open('bob'), await open('eve')]
+  await sessions.revoke(ada.handle)
+  t.same(await ada.closed, [4401, 'UNAUTHORISED'])
+  here.clock.advance(60)
+  const late = await open('bob')
+  await sessions.revokeAll('bob')
+  t.same(await bob.closed, [4401, 'UNAUTHORISED'], 'by the entry of its user')
+  t.same(await late.closed, [4401, 'UNAUTHORISED'], 'by an entry of its own')
+  t.equal(eve.socket.readyState, WebSocket.OPEN)
 })

@@ -2,6 +2,7 @@ import { test } from 'tap'
 import { memoryStore, type SessionRecord } from '../../lib/index.ts'
 import { deleteExpired, startCleanup } from '../../lib/session/cleanup.ts'
 import { START_MS } from '../builders/app.ts'
+import { handlesOf } from '../builders/handles-of.ts'
 
 function record(index: number, expiresAt: number): SessionRecord {
   return {
@@ -22,7 +23,7 @@ test('a deleteExpired deletes all that expired, and nothing else', async (t) => 
   const store = memoryStore()
   for (let i = 0; i < 2500; i++) await store.insert(record(i, START_MS + i))
   t.equal(await deleteExpired(store, START_MS + 2200), 2201)
-  t.equal((await store.listByUser('ada', START_MS)).length, 299)
+  t.equal((await handlesOf(store, 'ada', START_MS)).length, 299)
   t.equal(await deleteExpired(store, START_MS + 2200), 0)
 })
 

@@ -113,7 +113,7 @@ test('app.sessions.get throws what the hook would pass on', async (t) => {
 })
 
 test('with checkDatabase a revoked session ends at once', async (t) => {
-  const { app } = await buildApp(t)
+  const { app } = await buildApp(t, { revocationInterval: 0 })
   app.get('/checked', { preHandler: app.verifySession({ checkDatabase: true }) }, async () => 'ok')
   const client = new Client(app, 'cookie')
   const { handle } = (await client.login()).json()

@@ -71,7 +71,7 @@ test('the tables can stand in a schema of their own', { skip }, async (t) => {
   await store.migrate()
   await store.insert(newRecord())
   const { rows } = await pool.query("SELECT tablename FROM pg_tables WHERE schemaname = 'auth'")
-  t.same(rows.map(({ tablename }) => tablename).sort(), ['s_keys', 's_sessions'])
+  t.same(rows.map(({ tablename }) => tablename).sort(), ['s_keys', 's_revocations', 's_sessions'])
 })
 
 test("@fastify/postgres's app.pg and a single client are taken as they are", {
@@ -136,7 +136,7 @@ test('listing a user and finding what has expired each read an index', { skip },
     JSON.stringify(
       (await client.query(`EXPLAIN SELECT handle FROM ${table}_sessions ${where}`)).rows
     )
-  t.match(await planOf("WHERE user_id = 'a' AND expires_at > 1 ORDER BY expires_at"), /by_user/)
+  t.match(await planOf("WHERE user_id = 'a' AND handle > 'h' ORDER BY handle LIMIT 10"), /of_user/)
   t.match(await planOf('WHERE expires_at <= 1 LIMIT 10'), /by_end/)
 })
 

@@ -6,6 +6,7 @@ import { createClient } from 'redis'
 import t, { test } from 'tap'
 import type { StoredKey } from '../../lib/index.ts'
 import { type RedisStoreOptions, redisStore } from '../../lib/stores/redis.ts'
+import { handlesOf } from '../builders/handles-of.ts'
 import { newRecord } from '../builders/record.ts'
 import { startReplication } from '../builders/redis-replication.ts'
 import { type RedisKind, RedisServer, redisKinds } from '../builders/redis-server.ts'
@@ -119,7 +120,7 @@ async function testRedisStore(kind: RedisKind): Promise<void> {
     const index = `${prefix}user:${record.userId}`
     const crashed = `crashed ${randomUUID()}`
     await redis.zadd(index, `${record.expiresAt}`, crashed, `${Date.now() - 5000}`, 'ended')
-    t.same(await store.listByUser(record.userId, Date.now()), [record.handle])
+    t.same(await handlesOf(store, record.userId), [record.handle])
     t.same(await redis.zrange(index, '0', '-1'), [record.handle, crashed].sort())
   })
 
@@ -131,7 +132,7 @@ async function testRedisStore(kind: RedisKind): Promise<void> {
     const userId = 'ada'
     const records = Array.from({ length: 1001 }, () => newRecord({ userId }))
     await Promise.all(records.map((record) => store.insert(record)))
-    const handles = await store.listByUser(userId, Date.now())
+    const handles = await handlesOf(store, userId)
     t.equal(handles.length, 1001)
     t.equal((await store.delete(handles)).length, 1001)
     t.same(await redis.keys(`${prefix}*`), [])
@@ -196,7 +197,7 @@ async function testRedisStore(kind: RedisKind): Promise<void> {
     const records = [newRecord({ userId: '{a}' }), newRecord({ userId: '{a}' })]
     for (const record of records) await store.insert(record)
     const handles = records.map(({ handle }) => handle)
-    t.same((await store.listByUser('{a}', 0)).sort(), handles.toSorted())
+    t.same((await handlesOf(store, '{a}', 0)).sort(), handles.toSorted())
     t.same((await store.delete(handles)).sort(), handles.toSorted())
     t.same(await store.listKeys(), [])
   })

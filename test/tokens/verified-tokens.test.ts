@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { type VerifiedToken, VerifiedTokens } from '../../lib/tokens/verified-tokens.ts'
+import { type VerifiedToken, VerifiedTokens } from '../../lib/tokens/access-token.ts'
 
 /** A token that weighs 700 bytes. */
 function token(name: string): VerifiedToken {
