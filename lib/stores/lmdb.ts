@@ -72,7 +72,7 @@ export function lmdbStore(options: LmdbStoreOptions): SessionStore {
   return new LmdbStore(path)
 }
 
-/** Handles per transaction, so that thousands of them do not hold up requests. */
+/** Entries per transaction, so that thousands of them do not hold up requests. */
 const BATCH = 100
 
 type UserKey = [user: string, expiresAt: number, handle: string]
@@ -157,7 +157,7 @@ class LmdbStore implements SessionStore {
     const keys: UserKey[] = Array.from(this.#users.getKeys({ start, end, limit: limit + 1 }))
     const next = keys.length > limit ? keys.pop() : undefined
     return {
-      records: keys.flatMap(([, , handle]) => this.#read(handle) ?? []),
+      records: keys.map(([, , handle]) => this.#read(handle)).filter((record) => record !== null),
       next: next === undefined ? null : JSON.stringify(next.slice(1))
     }
   }
@@ -183,13 +183,12 @@ class LmdbStore implements SessionStore {
   }
 
   async deleteExpired(nowMs: number, limit: number): Promise<number> {
-    let total = 0
-    for (let wanted = 0, deleted = 0; deleted === wanted && total < limit; total += deleted) {
-      wanted = Math.min(BATCH, limit - total)
-      deleted = await this.#transact(() => this.#deleteEnded(nowMs, wanted))
-    }
+    let total = await this.#inBatches(limit, (wanted) => this.#deleteEnded(nowMs, wanted))
     total += await this.#transact(() => this.#deleteEndedKeys(nowMs, limit - total))
-    return total + (await this.#transact(() => this.#deleteEndedRevocations(nowMs, limit - total)))
+    const rest = limit - total
+    return (
+      total + (await this.#inBatches(rest, (wanted) => this.#deleteEndedRevocations(nowMs, wanted)))
+    )
   }
 
   listKeys(): StoredKey[] {
@@ -210,6 +209,16 @@ class LmdbStore implements SessionStore {
   async close(): Promise<void> {
     this.#closed ??= this.#root.close()
     await this.#closed
+  }
+
+  /** A transaction per batch, until one finds less to delete than it was asked to. */
+  async #inBatches(limit: number, deleteSome: (wanted: number) => number): Promise<number> {
+    let total = 0
+    for (let wanted = 0, deleted = 0; deleted === wanted && total < limit; total += deleted) {
+      wanted = Math.min(BATCH, limit - total)
+      deleted = await this.#transact(() => deleteSome(wanted))
+    }
+    return total
   }
 
   async #transact<T>(action: () => T): Promise<T> {

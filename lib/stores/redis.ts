@@ -79,7 +79,7 @@ export interface WaitForReplicas {
 }
 
 /**
- * Keeps sessions in Redis (from 7) or Valkey, alone or as a cluster.
+ * Keeps sessions in Redis (from 6.2) or Valkey, alone or as a cluster.
  *
  * Each script touches one key, so a cluster runs it wherever that key is. Records expire by
  * themselves. What survives a crash or a failover is what Redis is configured to keep: set
@@ -96,6 +96,9 @@ export function redisStore(options: RedisStoreOptions): SessionStore {
     runAndWait: waitForReplicas && waitingRunnerOf(waitForReplicas)
   })
 }
+
+/** A cursor that stands for no revocation: the id of an entry and its text. */
+const START = '0-0 '
 
 /** Handles, of which as many are under way at a time. */
 const BATCH = 500
@@ -159,9 +162,10 @@ class RedisStore implements SessionStore {
       `${limit}`
     ])) as string[]
     const handles = page.filter((_, index) => index % 2 === 0)
-    const records = await Promise.all(handles.map((one) => this.get(one)))
+    const found = await Promise.all(handles.map((one) => this.get(one)))
+    await this.#confirmGone(handles.filter((_, index) => found[index] === null))
     return {
-      records: records
+      records: found
         .filter((record) => record !== null)
         .filter(({ expiresAt }) => expiresAt > nowMs),
       next: handles.length < limit ? null : `${page.at(-1)} ${handles.at(-1)}`
@@ -172,19 +176,22 @@ class RedisStore implements SessionStore {
     for (const batch of batches(revocations)) {
       const last = Math.max(...batch.map(({ until }) => until))
       const texts = batch.map((revocation) => JSON.stringify(revocation))
-      await this.#run(ADD_REVOCATIONS, this.#revocationsKey(), [`${last}`, ...texts])
+      const add = this.#runAndWait ?? this.#run
+      await add(ADD_REVOCATIONS, this.#revocationsKey(), [`${last}`, ...texts])
     }
   }
 
   async revokedSince(cursor: string | null, limit: number): Promise<RevocationPage> {
+    const after = cursor ?? START
     const found = (await this.#run(REVOKED_SINCE, this.#revocationsKey(), [
-      cursor ?? '0-0',
+      ...splitOnce(after, ' '),
       `${limit + 1}`
     ])) as [id: string, fields: [name: string, text: string]][]
     const page = found.slice(0, limit)
+    const last = page.at(-1)
     return {
       revocations: page.map(([, [, text]]) => JSON.parse(text)),
-      cursor: page.at(-1)?.[0] ?? cursor ?? '0-0',
+      cursor: last === undefined ? after : `${last[0]} ${last[1][1]}`,
       isLast: page.length === found.length
     }
   }
@@ -232,6 +239,15 @@ class RedisStore implements SessionStore {
       })
     )
     return deleted.map(([text]) => text)
+  }
+
+  /**
+   * Handles without a record may be of revocations that too few replicas confirmed. Who asks for the
+   * list to revoke them again has to wait for them again.
+   */
+  async #confirmGone(handles: readonly string[]): Promise<void> {
+    if (this.#runAndWait === undefined) return
+    await this.#deleteAll(handles.map((handle) => this.#recordKey(handle)))
   }
 
   /**
@@ -342,28 +358,26 @@ return redis.call('ZRANGE', KEYS[1], start, start + ARGV[3] - 1, 'WITHSCORES')`)
 
 const ADD_REVOCATIONS = script(`
 for index = 2, #ARGV do redis.call('XADD', KEYS[1], '*', 'revocation', ARGV[index]) end
-if redis.call('PEXPIRETIME', KEYS[1]) < tonumber(ARGV[1]) then
+local time = redis.call('TIME')
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 or time[1] * 1000 + time[2] / 1000 + left < tonumber(ARGV[1]) then
   redis.call('PEXPIREAT', KEYS[1], ARGV[1])
 end`)
 
-// After a failover the newest id can be lower than one that was answered before.
+// Behind the entry that was met last. Where that is gone all are met again: after a failover or
+// FLUSHALL, and a clock that was set back, a new entry can have a lower id.
 const REVOKED_SINCE = script(`
-local function parts(id)
-  local milliseconds, count = string.match(id, '(%d+)-(%d+)')
-  return tonumber(milliseconds), tonumber(count)
-end
 local start = ARGV[1]
-local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
-if newest then
-  local newestMs, newestCount = parts(newest[1])
-  local startMs, startCount = parts(start)
-  if newestMs < startMs or (newestMs == startMs and newestCount < startCount) then start = '0-0' end
-end
-return redis.call('XRANGE', KEYS[1], '(' .. start, '+', 'COUNT', ARGV[2])`)
+local met = redis.call('XRANGE', KEYS[1], start, start)[1]
+if not met or met[2][2] ~= ARGV[2] then start = '0-0' end
+return redis.call('XRANGE', KEYS[1], '(' .. start, '+', 'COUNT', ARGV[3])`)
 
+// The newest one stays, so that those who have met all of them find it, and do not start over.
 const DELETE_REVOCATIONS = script(`
+local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local deleted = 0
 for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[2])) do
+  if entry[1] == newest[1] then break end
   if cjson.decode(entry[2][2])['until'] > tonumber(ARGV[1]) then break end
   deleted = deleted + redis.call('XDEL', KEYS[1], entry[1])
 end

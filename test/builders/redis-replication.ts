@@ -25,7 +25,7 @@ export async function startReplication(
   }
   const master = await start(masterPort, '--repl-diskless-sync-delay', '0')
   const replicas = await Promise.all(
-    replicaPorts.map((port) => start(port, '--replicaof', `127.0.0.1 ${masterPort}`))
+    replicaPorts.map((port) => start(port, '--replicaof', '127.0.0.1', `${masterPort}`))
   )
   const client = new Redis(masterPort)
   await client.set('first', 'write')

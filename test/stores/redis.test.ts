@@ -138,6 +138,39 @@ async function testRedisStore(kind: RedisKind): Promise<void> {
     t.same(await redis.keys(`${prefix}*`), [])
   })
 
+  test(`revocations go with the last of them (${kind.name})`, { skip }, async (t) => {
+    const prefix = newPrefix()
+    const store = redisStore({ client: redis, prefix })
+    const until = Date.now() + 60_000
+    const expiry = async () => redis.pexpiretime(`${prefix}revocations`)
+    await store.addRevocations?.([
+      { handle: 'a', until },
+      { handle: 'b', until: until - 10 }
+    ])
+    t.equal(await expiry(), until)
+    await store.addRevocations?.([{ handle: 'c', until: until - 10 }])
+    t.equal(await expiry(), until)
+    await store.addRevocations?.([{ userId: 'ada', createdBefore: 1, until: until + 10 }])
+    t.equal(await expiry(), until + 10)
+  })
+
+  test(`revocations are met that a server tells which lost others and whose clock is slow (${kind.name})`, {
+    skip
+  }, async (t) => {
+    const prefix = newPrefix()
+    const stream = `${prefix}revocations`
+    const store = redisStore({ client: redis, prefix })
+    const until = Date.now() + 60_000
+    await store.addRevocations?.([{ handle: 'lost', until }])
+    const { cursor = '' } = (await store.revokedSince?.(null, 10)) ?? {}
+    await redis.del(stream)
+    t.match(await store.revokedSince?.(cursor, 10), { revocations: [], isLast: true })
+    await redis.xadd(stream, '1-1', 'revocation', JSON.stringify({ handle: 'slow', until }))
+    await store.addRevocations?.([{ handle: 'later', until }])
+    const page = await store.revokedSince?.(cursor, 10)
+    t.match(page, { revocations: [{ handle: 'slow' }, { handle: 'later' }], isLast: true })
+  })
+
   test(`a revocation is acknowledged when a replica has it (${kind.name})`, {
     skip
   }, async (t) => {
@@ -164,9 +197,15 @@ async function testRedisStore(kind: RedisKind): Promise<void> {
       const revoke = async () => store.delete([second.handle])
       await t.rejects(revoke, /0 replicas within 200 ms, and waitForReplicas wants 1/)
       await t.rejects(revoke, /0 replicas/, 'although it is deleted at the master already')
+      const list = async () => store.listByUser(second.userId, Date.now(), null, 10)
+      await t.rejects(list, /0 replicas/, 'a list that is read to revoke it again')
+      const revocation = { handle: second.handle, until: Date.now() + 1000 }
+      await t.rejects(async () => store.addRevocations?.([revocation]), /0 replicas/)
       t.equal(await store.get(second.handle), null, 'others do not wait')
       replicas[0]?.proceed()
       await revoke()
+      t.same(await list(), { records: [], next: null })
+      await store.addRevocations?.([revocation])
       t.equal(await replica.exists(`supersession:session:${second.handle}`), 0)
     }
   })
