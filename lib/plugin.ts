@@ -14,8 +14,8 @@ import { openClock } from './session/clock.ts'
 import type { SessionContext } from './session/context.ts'
 import { openDeviceBinding } from './session/device-binding.ts'
 import { SessionRecords } from './session/records.ts'
-import { Revocations, RevocationWatch } from './session/revocations.ts'
-import { learnRevocations } from './session/revoke.ts'
+import { Revocations } from './session/revocations.ts'
+import { openRevocationWatch } from './session/revoke.ts'
 import { createSessions } from './session/sessions.ts'
 import { SessionSockets } from './session/sockets.ts'
 import { checkVerifyOptions } from './session/verify.ts'
@@ -125,27 +125,6 @@ async function openContext(
     dbsc,
     dpop
   }
-}
-
-/** @returns `null` where there is nothing to watch. */
-function openRevocationWatch(
-  context: Pick<SessionContext, 'settings' | 'store' | 'clock' | 'revocations' | 'sockets'>,
-  log: FastifyBaseLogger
-): RevocationWatch | null {
-  const { settings, store, clock } = context
-  if (settings.revocationIntervalMs === 0) return null
-  if (store.revokedSince === undefined) {
-    log.warn(
-      'the session store has no addRevocations and revokedSince: where several processes share it, access tokens of revoked sessions live until they expire'
-    )
-    return null
-  }
-  return new RevocationWatch(store, {
-    now: clock.now,
-    intervalMs: settings.revocationIntervalMs,
-    log,
-    onRevoked: (revoked) => learnRevocations(context, revoked)
-  })
 }
 
 /** Signing keys in clear, in a database or a file: whoever reads a backup of it is any user. */

@@ -27,6 +27,7 @@ const folders: Readonly<Record<string, readonly string[]>> = {
   supertokens: ['errors'],
   verifier: [
     'session',
+    'stores',
     'device-binding',
     'transport',
     'tokens',

@@ -1,6 +1,9 @@
-import type { Revocation } from '../stores/store.ts'
-import type { SessionContext } from './context.ts'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Revocation, SessionStore } from '../stores/store.ts'
+import type { SessionContext, VerifyContext } from './context.ts'
 import { createdAtOf, isHandle, PAGE } from './records.ts'
+import { RevocationWatch } from './revocations.ts'
+import type { SessionSockets } from './sockets.ts'
 
 type Context = Pick<
   SessionContext,
@@ -81,6 +84,34 @@ export function learnRevocations(
 ): void {
   revocations.add(revoked)
   sockets.endRevoked(revoked)
+}
+
+/**
+ * Watches what other processes revoke.
+ *
+ * @returns `null` where there is nothing to watch.
+ */
+export function openRevocationWatch(
+  context: Pick<VerifyContext, 'settings' | 'clock' | 'revocations'> & {
+    readonly store: SessionStore | null
+    readonly sockets: SessionSockets
+  },
+  log: FastifyBaseLogger
+): RevocationWatch | null {
+  const { settings, store, clock } = context
+  if (store === null || settings.revocationIntervalMs === 0) return null
+  if (store.revokedSince === undefined) {
+    log.warn(
+      'the session store has no addRevocations and revokedSince: where several processes share it, access tokens of revoked sessions live until they expire'
+    )
+    return null
+  }
+  return new RevocationWatch(store, {
+    now: clock.now,
+    intervalMs: settings.revocationIntervalMs,
+    log,
+    onRevoked: (revoked) => learnRevocations(context, revoked)
+  })
 }
 
 function untilOf({ settings, clock }: Context): number {

@@ -1,7 +1,5 @@
 import type { FastifyRequest } from 'fastify'
 import { InvalidClaimsError, UnauthorisedError } from '../errors/session-errors.ts'
-import { webSocketErrorHandler } from '../errors/websocket/socket-errors.ts'
-import { checkNames } from '../options/check.ts'
 import { encodeFrontToken } from '../transport/token-headers.ts'
 import {
   checkClaim,
@@ -24,11 +22,6 @@ import type {
   SessionTokens,
   TransferMethod
 } from './types.ts'
-
-/** As the errors plugin closes a socket whose session is refused, where there is a request. */
-const UNAUTHORISED_CLOSE_CODE = 4401
-const MIN_CHECK_SECONDS = 0.001
-const MAX_CHECK_SECONDS = 86_400
 
 /** What an access token says of its session. Made for each verified request, hence small. */
 export class TokenSession {
@@ -142,27 +135,11 @@ export class VerifiedSession extends TokenSession implements Session {
     return sessions.revokeMany(handles.filter((handle) => handle !== this.handle))
   }
 
-  attachSocket(socket: ClosableSocket, options: { readonly everySeconds?: number } = {}): void {
-    checkNames(options, ['everySeconds'], 'session.attachSocket')
-    const { everySeconds = 10 } = options
-    // A timer takes NaN, and what is longer than 24 days, for a millisecond.
-    if (!(everySeconds >= MIN_CHECK_SECONDS && everySeconds <= MAX_CHECK_SECONDS))
-      throw new RangeError(`everySeconds must be from ${MIN_CHECK_SECONDS} to ${MAX_CHECK_SECONDS}`)
+  attachSocket(socket: ClosableSocket, options?: { readonly everySeconds?: number }): void {
     const { sessions, sockets } = this.#context
-    const request = this.#request
-    sockets.hold({
-      handle: this.handle,
-      userId: this.userId,
-      socket,
-      checkEveryMs: everySeconds * 1000,
-      isSessionAlive: async () => (await sessions.info(this.handle)) !== null,
-      end: () => {
-        const error = new UnauthorisedError()
-        if (request === null) socket.close(UNAUTHORISED_CLOSE_CODE, error.type)
-        else webSocketErrorHandler(error, socket, request)
-      },
-      onFailure: (err) => request?.log.error({ err }, 'the session of a socket was not checked')
-    })
+    const { handle, userId } = this
+    const isAlive = async () => (await sessions.info(handle)) !== null
+    sockets.attach(socket, { handle, userId, request: this.#request, isAlive }, options)
   }
 
   async revoke(): Promise<void> {

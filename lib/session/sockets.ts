@@ -1,3 +1,7 @@
+import type { FastifyRequest } from 'fastify'
+import { UnauthorisedError } from '../errors/session-errors.ts'
+import { webSocketErrorHandler } from '../errors/websocket/socket-errors.ts'
+import { checkNames } from '../options/check.ts'
 import type { Revocation } from '../stores/store.ts'
 import { createdAtOf } from './records.ts'
 import type { ClosableSocket } from './types.ts'
@@ -5,27 +9,43 @@ import type { ClosableSocket } from './types.ts'
 /** The `readyState` of a socket that is closed and will not say so again. */
 const CLOSED = 3
 
-/** A socket, and how to learn and to do what its session asks for. */
-export interface HeldSocket {
+/** As the errors plugin closes a socket whose session is refused, where there is a request. */
+const UNAUTHORISED_CLOSE_CODE = 4401
+const MIN_CHECK_SECONDS = 0.001
+const MAX_CHECK_SECONDS = 86_400
+
+/** The session of a socket. */
+export interface SocketSession {
   readonly handle: string
   readonly userId: string
-  readonly socket: ClosableSocket
-  readonly checkEveryMs: number
-  isSessionAlive(): Promise<boolean>
-  /** Closes the socket. */
-  end(): void
-  /** The check itself failed, which says nothing about the session. */
-  onFailure(error: unknown): void
+  /** The one that opened the socket; `null` where the app took the token from somewhere itself. */
+  readonly request: FastifyRequest | null
+  isAlive(): Promise<boolean>
 }
 
 /** The sockets of one registration that close with their sessions. */
 export class SessionSockets {
   readonly #watches = new Map<string, Set<SocketWatch>>()
 
-  hold(held: HeldSocket): void {
-    const { handle, socket } = held
+  /**
+   * Closes a socket when its session has ended.
+   *
+   * @throws {@link OptionsError} An option is unknown.
+   * @throws RangeError `everySeconds` is out of bounds.
+   */
+  attach(
+    socket: ClosableSocket,
+    session: SocketSession,
+    options: { readonly everySeconds?: number } = {}
+  ): void {
+    checkNames(options, ['everySeconds'], 'session.attachSocket')
+    const { everySeconds = 10 } = options
+    // A timer takes NaN, and what is longer than 24 days, for a millisecond.
+    if (!(everySeconds >= MIN_CHECK_SECONDS && everySeconds <= MAX_CHECK_SECONDS))
+      throw new RangeError(`everySeconds must be from ${MIN_CHECK_SECONDS} to ${MAX_CHECK_SECONDS}`)
     if (socket.readyState === CLOSED) return
-    const watch = new SocketWatch(held)
+    const { handle } = session
+    const watch = new SocketWatch(socket, session, everySeconds * 1000)
     const ofSession = this.#watches.get(handle) ?? new Set()
     this.#watches.set(handle, ofSession.add(watch))
     socket.once('close', () => {
@@ -63,16 +83,20 @@ export class SessionSockets {
 
 /** Asks for one socket whether its session is alive, now and every so often. */
 class SocketWatch {
-  readonly #held: HeldSocket
+  readonly #socket: ClosableSocket
+  readonly #session: SocketSession
+  readonly #everyMs: number
   #timer: NodeJS.Timeout | undefined
   #isOver = false
 
-  constructor(held: HeldSocket) {
-    this.#held = held
+  constructor(socket: ClosableSocket, session: SocketSession, everyMs: number) {
+    this.#socket = socket
+    this.#session = session
+    this.#everyMs = everyMs
   }
 
   get userId(): string {
-    return this.#held.userId
+    return this.#session.userId
   }
 
   start(): void {
@@ -82,7 +106,10 @@ class SocketWatch {
   end(): void {
     if (this.#isOver) return
     this.stop()
-    this.#held.end()
+    const error = new UnauthorisedError()
+    const { request } = this.#session
+    if (request === null) this.#socket.close(UNAUTHORISED_CLOSE_CODE, error.type)
+    else webSocketErrorHandler(error, this.#socket, request)
   }
 
   stop(): void {
@@ -91,15 +118,15 @@ class SocketWatch {
   }
 
   async #check(): Promise<void> {
-    const { isSessionAlive, onFailure, checkEveryMs } = this.#held
     try {
-      if (!(await isSessionAlive())) this.end()
-    } catch (error) {
-      onFailure(error)
+      if (!(await this.#session.isAlive())) this.end()
+    } catch (err) {
+      // It says nothing about the session: the socket stays open.
+      this.#session.request?.log.error({ err }, 'the session of a socket was not checked')
     }
     if (this.#isOver) return
     // Armed after the answer: a slow store is not asked twice at a time.
-    this.#timer = setTimeout(() => this.start(), checkEveryMs)
+    this.#timer = setTimeout(() => this.start(), this.#everyMs)
     this.#timer.unref()
   }
 }

@@ -11,6 +11,8 @@ import { openClock } from '../session/clock.ts'
 import type { VerifyContext } from '../session/context.ts'
 import { checkDevice } from '../session/device-binding.ts'
 import { Revocations } from '../session/revocations.ts'
+import { openRevocationWatch } from '../session/revoke.ts'
+import { SessionSockets } from '../session/sockets.ts'
 import type { AccessToken, VerifySessionOptions } from '../session/types.ts'
 import {
   checkClaims,
@@ -20,10 +22,11 @@ import {
 } from '../session/verify.ts'
 import { decorateSession } from '../session/verify-hook.ts'
 import { warnOfOrder } from '../startup-warnings.ts'
+import { GuardedStore } from '../stores/guarded-store.ts'
 import { AccessTokenVerifier } from '../tokens/access-token.ts'
 import { sameSiteRule } from '../transport/same-site.ts'
 import { resolveVerifier, type VerifierOptions } from './options.ts'
-import { ReadOnlySession } from './read-only-session.ts'
+import { type ReadOnlyContext, ReadOnlySession } from './read-only-session.ts'
 import { RemoteKeys } from './remote-keys.ts'
 
 /** For a 403: a refresh does not help, and what failed is named as a claim is. */
@@ -45,14 +48,16 @@ async function verifier(app: FastifyInstance, options: VerifierOptions): Promise
 
   const clock = openClock({}, settings.clock)
   const keys = new RemoteKeys({ issuer: settings.issuer, jwksUri, log: app.log })
-  const context: VerifyContext = {
+  const context: VerifyContext & ReadOnlyContext = {
     settings,
     clock,
+    store: settings.store === undefined ? null : new GuardedStore(settings.store),
     accessTokens: new AccessTokenVerifier(keys, {
       keyKind: 'any',
       cacheBytes: settings.accessTokenCacheBytes
     }),
     revocations: new Revocations(clock.now),
+    sockets: new SessionSockets(),
     sameSite: sameSiteRule(settings.appInfo, settings.cookies),
     dbsc: null,
     dpop: new DpopProofs(null)
@@ -65,9 +70,16 @@ async function verifier(app: FastifyInstance, options: VerifierOptions): Promise
       return verifyRequest(context, request, verifyOptions, openReadOnly)
     }
   })
+  const watch = openRevocationWatch(context, app.log)
   // So that the first request need not wait, and a wrong URL is told at start.
   app.addHook('onReady', async () => keys.reloadIfStale(clock.now()))
-  app.addHook('onClose', async () => keys.stop())
+  app.addHook('onClose', async () => {
+    keys.stop()
+    watch?.stop()
+    context.sockets.stop()
+    await context.store?.close()
+  })
+  await watch?.start()
 }
 
 /** Verifies access tokens that another service issues. Register it with `await`, before the routes. */
@@ -79,7 +91,7 @@ export default plugin
 
 /** The session of a good token, as far as it can be checked without the issuer. */
 function openReadOnly(
-  context: VerifyContext,
+  context: VerifyContext & ReadOnlyContext,
   token: AccessToken,
   { method, request, options }: Presentation
 ): Awaitable<ReadOnlySession> {
@@ -95,7 +107,7 @@ function openReadOnly(
       throw new InvalidClaimsError(BOUND_BY_COOKIE, undefined, { reason: 'device' })
   }
   checkDevice(context, token, { method, request }, options)
-  return checkClaims(context, new ReadOnlySession(token, context.clock), options)
+  return checkClaims(context, new ReadOnlySession(context, token, request), options)
 }
 
 /** @throws {@link OptionsError} An option is wrong, or asks for what only the issuer has. */

@@ -1,26 +1,39 @@
+import type { FastifyRequest } from 'fastify'
 import { InvalidClaimsError } from '../errors/session-errors.ts'
 import { checkValidators, claimSubject, validateClaims } from '../session/claims/validate-claims.ts'
 import type { Clock } from '../session/clock.ts'
 import { TokenSession } from '../session/session.ts'
-import type { AccessToken, ClaimValidator, Session } from '../session/types.ts'
+import type { SessionSockets } from '../session/sockets.ts'
+import type { AccessToken, ClaimValidator, ClosableSocket, Session } from '../session/types.ts'
+import type { SessionStore } from '../stores/store.ts'
+
+/** What the sessions of one registration share. */
+export interface ReadOnlyContext {
+  readonly clock: Clock
+  readonly sockets: SessionSockets
+  /** `null`: only the issuer has it. */
+  readonly store: SessionStore | null
+}
 
 /**
  * The session of an access token that another service issued: what the token says can be read. What
- * needs the store of the issuer throws a TypeError that says so.
+ * needs the issuer throws a TypeError that says so.
  */
 export class ReadOnlySession extends TokenSession implements Session {
-  readonly #clock: Clock
+  readonly #context: ReadOnlyContext
+  readonly #request: FastifyRequest | null
 
-  constructor(token: AccessToken, clock: Clock) {
+  constructor(context: ReadOnlyContext, token: AccessToken, request: FastifyRequest | null) {
     super(token)
-    this.#clock = clock
+    this.#context = context
+    this.#request = request
   }
 
   /** What is fetched anew counts here and is not kept: the token stays as it is. */
   async assertClaims(validators: readonly ClaimValidator[]): Promise<void> {
     checkValidators(validators, 'session.assertClaims.validators')
     const { payload } = this
-    const nowMs = this.#clock.now()
+    const nowMs = this.#context.clock.now()
     const { failures } = await validateClaims(validators, claimSubject(payload), payload, nowMs)
     if (failures.length > 0) throw new InvalidClaimsError(failures)
   }
@@ -65,13 +78,20 @@ export class ReadOnlySession extends TokenSession implements Session {
     throw needsIssuer('revoke')
   }
 
-  attachSocket(): never {
-    throw needsIssuer('attachSocket')
+  attachSocket(socket: ClosableSocket, options?: { readonly everySeconds?: number }): void {
+    const { clock, sockets, store } = this.#context
+    if (store === null) throw new TypeError('session.attachSocket() needs the option store')
+    const { handle, userId } = this
+    const isAlive = async () => {
+      const record = await store.get(handle)
+      return record !== null && record.expiresAt > clock.now()
+    }
+    sockets.attach(socket, { handle, userId, request: this.#request, isAlive }, options)
   }
 }
 
 function needsIssuer(name: keyof Session): TypeError {
   return new TypeError(
-    `session.${name}() needs the session store, which only the service that issues tokens has: this one verifies them. Call that service instead.`
+    `session.${name}() works only in the service that issues tokens: this one verifies them`
   )
 }

@@ -46,6 +46,8 @@ const refused: [option: string, options: object, expected: RegExp][] = [
   ['appInfo.apiBasePath', { appInfo: { apiBasePath: '/auth' } }, /there is no such option/],
   ['appInfo.apiDomain', { appInfo: { apiDomain: 'ftp://x' } }, /http\(s\) origin/],
   ['allowedOrigins', { allowedOrigins: 'https://example.com' }, /a list of origins/],
+  ['store', { store: {} }, /a session store; it lacks insert/],
+  ['revocationInterval', { revocationInterval: '1s' }, /left out where no store is given/],
   ['challenge', { challenge: 5 }, /authentication scheme/]
 ]
 

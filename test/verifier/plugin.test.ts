@@ -1,7 +1,10 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import websocket from '@fastify/websocket'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { test } from 'tap'
-import supersession, { OptionsError, PrimitiveClaim } from '../../lib/index.ts'
+import supersession, { memoryStore, OptionsError, PrimitiveClaim } from '../../lib/index.ts'
 import verifier from '../../lib/verifier/index.ts'
 import { buildApp } from '../builders/app.ts'
 import { Client } from '../builders/client.ts'
@@ -189,6 +192,62 @@ test('an anti-CSRF token that the access token carries has to come along', async
 
   const trusting = await buildOrders(t, { jwksUri, clock: clock.read, antiCsrf: 'NONE' })
   t.equal((await post({}, trusting)).statusCode, 200, 'where the service says that it need not')
+})
+
+test('with the store of the issuer a revoked session is refused soon, and its cookies are kept', async (t) => {
+  const store = memoryStore()
+  const { issuer, orders } = await buildServices(t, {
+    issuer: { store },
+    orders: { store, revocationInterval: 0.001 }
+  })
+  const [ada, bob] = [new Client(issuer, 'header'), new Client(issuer, 'header')]
+  const { handle } = (await ada.login('ada')).json()
+  await bob.login('bob')
+  const get = (client: Client) =>
+    orders.inject({ url: '/orders', headers: { cookie: `sAccessToken=${client.accessToken}` } })
+  t.equal((await get(ada)).statusCode, 200)
+  await issuer.sessions.revoke(handle)
+  let reply = await get(ada)
+  while (reply.statusCode === 200) {
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    reply = await get(ada)
+  }
+  t.same(reply.json(), { type: 'UNAUTHORISED', reason: 'revoked' })
+  t.equal(reply.headers['set-cookie'], undefined, 'they are for the issuer to clear')
+  t.equal((await get(bob)).statusCode, 200)
+})
+
+test('with the store of the issuer a socket closes with its session', async (t) => {
+  const store = memoryStore()
+  const { app: issuer, clock } = await buildApp(t, { store })
+  await issuer.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = issuer.server.address() as AddressInfo
+  const jwksUri = `http://127.0.0.1:${port}/auth/jwt/jwks.json`
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(verifier, {
+    issuer: 'http://localhost:3000/auth',
+    jwksUri,
+    clock: clock.read,
+    store,
+    revocationInterval: 0.001
+  })
+  await app.register(websocket)
+  const preValidation = app.verifySession()
+  app.get('/feed', { websocket: true, preValidation }, (socket, { session }) => {
+    session.attachSocket(socket, { everySeconds: 0.001 })
+  })
+  await app.ready()
+  const open = async (userId: string) => {
+    const { session, accessToken } = await issuer.sessions.issue({ userId })
+    const socket = await app.injectWS('/feed', { headers: bearer(accessToken) })
+    return { handle: session.handle, closed: once(socket, 'close') }
+  }
+  const [revoked, expired] = [await open('ada'), await open('bob')]
+  await issuer.sessions.revoke(revoked.handle)
+  t.equal((await revoked.closed)[0], 4401)
+  clock.advance(100 * 86_400)
+  t.equal((await expired.closed)[0], 4401)
 })
 
 test('tokens are taken from where the service says', async (t) => {

@@ -1,5 +1,6 @@
 import { test } from 'tap'
 import { InvalidClaimsError, OptionsError, PrimitiveClaim, type Session } from '../../lib/index.ts'
+import { SessionSockets } from '../../lib/session/sockets.ts'
 import { ReadOnlySession } from '../../lib/verifier/read-only-session.ts'
 import { START_MS } from '../builders/app.ts'
 
@@ -16,7 +17,8 @@ const payload = {
   role: { v: 'admin', t: START_MS }
 }
 const clock = { now: () => START_MS, sync: () => {} }
-const session: Session = new ReadOnlySession({ text: 'token', payload }, clock)
+const context = { clock, sockets: new SessionSockets(), store: null }
+const session: Session = new ReadOnlySession(context, { text: 'token', payload }, null)
 const role = new PrimitiveClaim<string>({ key: 'role', fetchValue: () => undefined })
 
 test('a session says what its token says', (t) => {
@@ -34,7 +36,7 @@ test('claims are asserted on the token', async (t) => {
   await t.rejects(session.assertClaims(5 as never), OptionsError)
 })
 
-test('what needs the store says so', async (t) => {
+test('what needs the issuer says so', async (t) => {
   const calls: { [name in keyof Session]?: () => unknown } = {
     info: () => session.info(),
     getData: () => session.getData(),
@@ -45,14 +47,17 @@ test('what needs the store says so', async (t) => {
     removeClaim: () => session.removeClaim(role),
     devices: () => session.devices(),
     revokeOthers: () => session.revokeOthers(),
-    revoke: () => session.revoke(),
-    attachSocket: () => session.attachSocket({} as never)
+    revoke: () => session.revoke()
   }
   for (const [name, call] of Object.entries(calls))
     await t.rejects(
       async () => call(),
       new TypeError(
-        `session.${name}() needs the session store, which only the service that issues tokens has: this one verifies them. Call that service instead.`
+        `session.${name}() works only in the service that issues tokens: this one verifies them`
       )
     )
+  t.throws(
+    () => session.attachSocket({} as never),
+    new TypeError('session.attachSocket() needs the option store')
+  )
 })
