@@ -13,12 +13,13 @@ const app = `
 import Fastify from 'fastify'
 import supersession from './lib/index.ts'
 import { useSdkErrorHandler } from './lib/supertokens/index.ts'
+import verifier from './lib/verifier/index.ts'
 async function main() {
   const app = Fastify()
   await app.register(supersession, { signingAlgorithm: 'ES256', debug: 'force' })
   app.post('/login', async (request, reply) => {
     await app.sessions.create(request, reply, { userId: 'ada' })
-    return { ok: typeof useSdkErrorHandler }
+    return { ok: typeof useSdkErrorHandler, verifier: typeof verifier }
   })
   app.get('/fails', async () => { throw new Error('x') })
   const login = await app.inject({ method: 'POST', url: '/login' })
@@ -48,6 +49,6 @@ for (const format of ['esm', 'cjs'] as const) {
     })
     await writeFile(join(folder, 'package.json'), '{}')
     const { stdout } = await run(process.execPath, [outfile], { cwd: folder })
-    t.same(JSON.parse(stdout), [{ ok: 'function' }, true, 500])
+    t.same(JSON.parse(stdout), [{ ok: 'function', verifier: 'function' }, true, 500])
   })
 }

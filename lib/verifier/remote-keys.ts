@@ -57,7 +57,8 @@ export class RemoteKeys implements AccessTokenKeys {
 
   /** Asks the issuer again, in the background, where what is known has become too old. */
   reloadIfStale(nowMs: number): void {
-    if (Math.abs(nowMs - this.#loadedAt) >= this.#maxAgeMs) this.#load(nowMs).catch(() => {})
+    const isStale = Math.abs(nowMs - this.#loadedAt) >= this.#maxAgeMs
+    if (isStale && this.#mayAsk(nowMs)) this.#load(nowMs).catch(() => {})
   }
 
   findByHeader(segment: string): VerificationKey | undefined {
@@ -81,14 +82,18 @@ export class RemoteKeys implements AccessTokenKeys {
 
   /** One answer is for all who ask until it is there, and for half a second from the question on. */
   #load(nowMs: number): Promise<void> {
-    const isRecent = Math.abs(nowMs - this.#askedAt) < RELOAD_INTERVAL_MS
-    if (this.#isAsking || isRecent) return this.#lastAnswer
-    this.#askedAt = nowMs
-    this.#isAsking = true
-    this.#lastAnswer = this.#ask(nowMs).finally(() => {
-      this.#isAsking = false
-    })
+    if (this.#mayAsk(nowMs)) {
+      this.#askedAt = nowMs
+      this.#isAsking = true
+      this.#lastAnswer = this.#ask(nowMs).finally(() => {
+        this.#isAsking = false
+      })
+    }
     return this.#lastAnswer
+  }
+
+  #mayAsk(nowMs: number): boolean {
+    return !this.#isAsking && Math.abs(nowMs - this.#askedAt) >= RELOAD_INTERVAL_MS
   }
 
   async #ask(nowMs: number): Promise<void> {
