@@ -34,8 +34,9 @@ export interface PostgresStoreOptions {
 /** A store whose tables can be created from here. */
 export interface PostgresStore extends SessionStore {
   /**
-   * Creates the tables of {@link postgresSchema} where they are missing. Can be called at every
-   * start, by any number of processes at a time.
+   * Creates the tables and indexes of {@link postgresSchema} where they are missing, and brings
+   * tables of earlier versions up to date while they are used. Can be called at every start, by any
+   * number of processes at a time.
    */
   migrate(): Promise<void>
 }
@@ -63,7 +64,15 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
  */
 export function postgresSchema(table: string = DEFAULT_TABLE): string {
   const name = checkTable(table)
-  const indexName = name.slice(name.indexOf('.') + 1)
+  return `${tablesOf(name)}
+${indexesOf(name)
+  .map(({ create }) => create('IF NOT EXISTS'))
+  .join('\n')}
+`
+}
+
+/** Statements that PostgreSQL runs in one transaction. */
+function tablesOf(name: string): string {
   return `CREATE TABLE IF NOT EXISTS ${name}_sessions (
   handle text PRIMARY KEY,
   user_id text NOT NULL,
@@ -74,10 +83,9 @@ export function postgresSchema(table: string = DEFAULT_TABLE): string {
   device text NOT NULL,
   key_kind text NOT NULL,
   rotation text NOT NULL,
-  revision integer NOT NULL
+  revision integer NOT NULL,
+  ends_on integer NOT NULL DEFAULT 0
 ) WITH (fillfactor = 80);
-CREATE INDEX IF NOT EXISTS ${indexName}_sessions_of_user ON ${name}_sessions (user_id, handle);
-CREATE INDEX IF NOT EXISTS ${indexName}_sessions_by_end ON ${name}_sessions (expires_at);
 CREATE TABLE IF NOT EXISTS ${name}_keys (
   kid text PRIMARY KEY,
   kind text NOT NULL,
@@ -95,8 +103,32 @@ CREATE TABLE IF NOT EXISTS ${name}_revocations (
   expires_at bigint NOT NULL,
   revocation text NOT NULL,
   PRIMARY KEY (txid, position)
-);
-`
+);`
+}
+
+interface Index {
+  readonly name: string
+  /** The statement, with what stands between CREATE INDEX and the name. */
+  readonly create: (how: string) => string
+}
+
+/**
+ * No index has a column that a refresh changes: PostgreSQL then writes no index (a HOT update). The
+ * end of a session changes with each refresh, so what is indexed is the day of it.
+ */
+function indexesOf(table: string): readonly Index[] {
+  const sessions = `${table}_sessions`
+  const prefix = sessions.slice(sessions.indexOf('.') + 1)
+  const index = (name: string, columns: string): Index => ({
+    name: `${prefix}_${name}`,
+    create: (how) => `CREATE INDEX ${how} ${prefix}_${name} ON ${sessions} (${columns});`
+  })
+  return [index('of_user', 'user_id, handle'), index('by_day', 'ends_on')]
+}
+
+/** Indexes of earlier versions, which every refresh had to write. */
+function formerIndexesOf(table: string): readonly string[] {
+  return [`${table}_sessions_by_user`, `${table}_sessions_by_end`]
 }
 
 const DEFAULT_TABLE = 'supersession'
@@ -113,6 +145,15 @@ function checkTable(table: unknown): string {
 /** Any number that others are unlikely to lock by. */
 const MIGRATION_LOCK = 7_306_924_081
 
+/** Rows of an earlier version that are brought up to date at a time. */
+const MIGRATION_BATCH = 1000
+const DAY_MS = 86_400_000
+
+/** What waits for a lock on a table holds up all others, so it does not wait for a long transaction. */
+const SHORT_WAIT = "SET LOCAL lock_timeout = '2s';"
+
+/** SQLSTATE of what another process has created meanwhile: duplicate_table and unique_violation. */
+const CREATED_MEANWHILE = new Set<unknown>(['42P07', '23505'])
 /** SQLSTATE of what says nothing but "again": serialization_failure and deadlock_detected. */
 const RETRIED_CODES = new Set<unknown>(['40001', '40P01'])
 const MAX_ATTEMPTS = 20
@@ -121,6 +162,7 @@ class StatementStore implements PostgresStore {
   readonly #client: PostgresClient
   readonly #table: string
   readonly #statements: ReturnType<typeof statementsOf>
+  #isTimeoutKnown = false
 
   constructor(client: PostgresClient, table: string) {
     this.#client = client
@@ -131,7 +173,52 @@ class StatementStore implements PostgresStore {
   async migrate(): Promise<void> {
     // Several statements in one query are one transaction, which is what the lock lasts for.
     const lock = `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK});\n`
-    await this.#client.query(lock + postgresSchema(this.#table))
+    const table = this.#table
+    if (!(await this.#exists(`${table}_sessions`))) {
+      await this.#query(lock + postgresSchema(table))
+      return
+    }
+    await this.#query(lock + tablesOf(table))
+    if (!(await this.#hasColumn())) await this.#query(lock + this.#statements.addColumn)
+    for (const index of indexesOf(table)) await this.#createIndex(index)
+    for (const name of formerIndexesOf(table))
+      if (await this.#exists(name))
+        await this.#query(`${lock}${SHORT_WAIT} DROP INDEX IF EXISTS ${name}`)
+    for (let count = MIGRATION_BATCH; count === MIGRATION_BATCH; )
+      count = Number((await this.#query(this.#statements.fillColumn)).rowCount)
+  }
+
+  /** Creates an index while the table is in use, and anew where such a statement broke off. */
+  async #createIndex({ name, create }: Index): Promise<void> {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const { rows } = await this.#client.query(this.#statements.indexState, [name])
+      const state = rows[0]?.['state']
+      // Another process is at it; the index is there when it is done.
+      if (state === 'valid' || state === 'in progress') return
+      if (state === 'broken')
+        await this.#query(`DROP INDEX CONCURRENTLY IF EXISTS ${this.#schema()}${name}`)
+      try {
+        await this.#client.query(create('CONCURRENTLY IF NOT EXISTS'))
+      } catch (error) {
+        const { code } = error as { code?: unknown }
+        if (!CREATED_MEANWHILE.has(code) && !RETRIED_CODES.has(code)) throw error
+      }
+    }
+    throw new Error(`PostgreSQL did not create the index ${name}`)
+  }
+
+  async #exists(name: string): Promise<boolean> {
+    const { rows } = await this.#client.query('SELECT to_regclass($1) IS NOT NULL AS found', [name])
+    return rows[0]?.['found'] === true
+  }
+
+  /** Asked first: even where there is nothing to add, ALTER TABLE waits for all other statements. */
+  async #hasColumn(): Promise<boolean> {
+    return (await this.#query(this.#statements.findColumn)).rowCount === 1
+  }
+
+  #schema(): string {
+    return this.#table.slice(0, this.#table.indexOf('.') + 1)
   }
 
   async insert(record: SessionRecord): Promise<void> {
@@ -212,13 +299,26 @@ class StatementStore implements PostgresStore {
   }
 
   async now(): Promise<number> {
-    return Number((await this.#query(NOW, [])).rows[0]?.['now'])
+    const { rows } = await this.#query(NOW, [])
+    this.#warnOfTimeout(rows[0]?.['statement_timeout'])
+    return Number(rows[0]?.['now'])
+  }
+
+  /** A request that gives up does not end its statement, which holds a connection of the pool. */
+  #warnOfTimeout(statementTimeout: unknown): void {
+    if (this.#isTimeoutKnown) return
+    this.#isTimeoutKnown = true
+    if (statementTimeout === '0')
+      process.emitWarning(
+        'Statements of postgresStore have no time limit, so that one that waits for a lock holds its connection: new pg.Pool({ statement_timeout: 10_000 })',
+        { code: 'SUPERSESSION_POSTGRES_TIMEOUT' }
+      )
   }
 
   close(): void {}
 
   /** A statement is a transaction of its own, so one that was rolled back can be sent again. */
-  async #query(text: string, values: unknown[]): Promise<PostgresResult> {
+  async #query(text: string, values?: unknown[]): Promise<PostgresResult> {
     for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt++) {
       try {
         return await this.#client.query(text, values)
@@ -230,22 +330,41 @@ class StatementStore implements PostgresStore {
   }
 }
 
-const NOW = 'SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now'
+const NOW = `SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now,
+  current_setting('statement_timeout') AS statement_timeout`
 
 function statementsOf(table: string) {
   const [sessions, keys] = [`${table}_sessions`, `${table}_keys`]
   const revocations = `${table}_revocations`
   return {
+    findColumn: `SELECT 1 FROM pg_attribute
+WHERE attrelid = '${sessions}'::regclass AND attname = 'ends_on' AND NOT attisdropped`,
+
+    // Takes no time, since the default is constant.
+    addColumn: `${SHORT_WAIT} ALTER TABLE ${sessions} ADD COLUMN IF NOT EXISTS ends_on integer NOT NULL DEFAULT 0`,
+
+    fillColumn: `UPDATE ${sessions} SET ends_on = expires_at / ${DAY_MS}
+WHERE handle IN (
+  SELECT handle FROM ${sessions} WHERE ends_on = 0 LIMIT ${MIGRATION_BATCH} FOR UPDATE SKIP LOCKED
+)`,
+
+    indexState: `SELECT CASE WHEN indisvalid THEN 'valid' WHEN pid IS NULL THEN 'broken'
+  ELSE 'in progress' END AS state
+FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+LEFT JOIN pg_stat_progress_create_index ON index_relid = indexrelid
+WHERE indrelid = '${sessions}'::regclass AND relname = $1`,
+
     insert: `INSERT INTO ${sessions}
-  (handle, user_id, created_at, expires_at, session_data, payload, device, key_kind, rotation, revision)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+  (handle, user_id, created_at, expires_at, session_data, payload, device, key_kind, rotation, revision,
+  ends_on)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $4::bigint / ${DAY_MS})`,
 
     get: `SELECT * FROM ${sessions} WHERE handle = $1`,
 
     // Who comes second waits for the row's lock, and then finds another revision.
     replace: `UPDATE ${sessions}
 SET user_id = $2, created_at = $3, expires_at = $4, session_data = $5, payload = $6, device = $7,
-  key_kind = $8, rotation = $9, revision = $10
+  key_kind = $8, rotation = $9, revision = $10, ends_on = $4::bigint / ${DAY_MS}
 WHERE handle = $1 AND revision = $11`,
 
     // In one order, so that two who delete the same handles do not wait for each other.
@@ -273,7 +392,8 @@ LEFT JOIN LATERAL (
 
     // Materialised: a plan that ran the inner query again would delete more than the limit.
     deleteExpired: `WITH ended AS MATERIALIZED (
-  SELECT handle FROM ${sessions} WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED
+  SELECT handle FROM ${sessions} WHERE ends_on <= $1::bigint / ${DAY_MS} AND expires_at <= $1
+  LIMIT $2 FOR UPDATE SKIP LOCKED
 ), deleted AS (
   DELETE FROM ${sessions} USING ended WHERE ${sessions}.handle = ended.handle RETURNING 1
 ), ended_keys AS MATERIALIZED (

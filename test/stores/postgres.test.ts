@@ -3,11 +3,14 @@ import fastifyPostgres from '@fastify/postgres'
 import Fastify from 'fastify'
 import pg from 'pg'
 import t, { test } from 'tap'
+import type { SessionRecord, SessionStore } from '../../lib/index.ts'
 import {
   type PostgresStoreOptions,
   postgresSchema,
   postgresStore
 } from '../../lib/stores/postgres.ts'
+import { buildApp } from '../builders/app.ts'
+import { handlesOf } from '../builders/handles-of.ts'
 import { PostgresServer, skipWithoutPostgres } from '../builders/postgres-server.ts'
 import { newRecord } from '../builders/record.ts'
 import { testStoreContract } from './contract.ts'
@@ -137,7 +140,182 @@ test('listing a user and finding what has expired each read an index', { skip },
       (await client.query(`EXPLAIN SELECT handle FROM ${table}_sessions ${where}`)).rows
     )
   t.match(await planOf("WHERE user_id = 'a' AND handle > 'h' ORDER BY handle LIMIT 10"), /of_user/)
-  t.match(await planOf('WHERE expires_at <= 1 LIMIT 10'), /by_end/)
+  t.match(await planOf('WHERE ends_on <= 1 AND expires_at <= 1 LIMIT 10'), /by_day/)
+})
+
+/** The tables of a former version, and what its processes write. */
+const formerSchema = (table: string) => `CREATE TABLE ${table}_sessions (
+  handle text PRIMARY KEY,
+  user_id text NOT NULL,
+  created_at bigint NOT NULL,
+  expires_at bigint NOT NULL,
+  session_data text NOT NULL,
+  payload text NOT NULL,
+  device text NOT NULL,
+  key_kind text NOT NULL,
+  rotation text NOT NULL,
+  revision integer NOT NULL
+) WITH (fillfactor = 80);
+CREATE INDEX ${table}_sessions_by_user ON ${table}_sessions (user_id, expires_at);
+CREATE INDEX ${table}_sessions_by_end ON ${table}_sessions (expires_at);
+CREATE TABLE ${table}_keys (
+  kid text PRIMARY KEY,
+  kind text NOT NULL,
+  algorithm text NOT NULL,
+  created_at bigint NOT NULL,
+  expires_at bigint,
+  material text NOT NULL,
+  position bigint GENERATED ALWAYS AS IDENTITY,
+  previous_kid text NOT NULL,
+  UNIQUE (kind, previous_kid)
+);`
+const FORMER_COLUMNS =
+  'handle, user_id, created_at, expires_at, session_data, payload, device, key_kind, rotation, revision'
+
+async function insertFormer(table: string, record: SessionRecord): Promise<void> {
+  const { handle, userId, createdAt, expiresAt, sessionData, payload, device } = record
+  const rotation = JSON.stringify(record.rotation)
+  await pool.query(
+    `INSERT INTO ${table}_sessions (${FORMER_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, 'dynamic', $8, 0)`,
+    [handle, userId, createdAt, expiresAt, sessionData, payload, device, rotation]
+  )
+}
+
+async function indexesOf(table: string): Promise<string[]> {
+  const { rows } = await pool.query(
+    `SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+WHERE indrelid = '${table}_sessions'::regclass AND indisvalid ORDER BY relname`
+  )
+  return rows.map(({ relname }) => relname.replace(`${table}_sessions_`, ''))
+}
+
+test('tables of a former version are brought up to date while they are used', {
+  skip
+}, async (t) => {
+  const table = newTable().slice(0, 30)
+  await pool.query(formerSchema(table))
+  const nowMs = Date.now()
+  const records = Array.from({ length: 1100 }, () => newRecord({ userId: 'ada' }))
+  const ended = newRecord({ expiresAt: nowMs - 1 })
+  for (const record of [...records, ended]) await insertFormer(table, record)
+
+  let isMigrated = false
+  const writing = (async () => {
+    const written: SessionRecord[] = []
+    while (!isMigrated) {
+      const record = newRecord({ userId: 'ada' })
+      await insertFormer(table, record)
+      written.push(record)
+    }
+    return written
+  })()
+  const stores = Array.from({ length: 5 }, () => postgresStore({ client: otherPool, table }))
+  await Promise.all(stores.map((store) => store.migrate()))
+  isMigrated = true
+  const written = await writing
+  await stores[0]?.migrate()
+  t.same(await indexesOf(table), ['by_day', 'of_user', 'pkey'])
+
+  const store = stores[0] as SessionStore
+  const handles = await handlesOf(store, 'ada')
+  t.equal(handles.length, records.length + written.length)
+  const [first] = records as [SessionRecord]
+  t.ok(await store.replace({ ...first, revision: 1 }, 0))
+  t.equal(await store.deleteExpired(nowMs, 10), 1, 'a row that a former process wrote')
+  const { rows } = await pool.query(`SELECT count(*) FROM ${table}_sessions WHERE ends_on = 0`)
+  t.same(rows, [{ count: '0' }])
+})
+
+test('an index that broke off while it was made is made anew', { skip }, async (t) => {
+  const { store, table } = await newStore()
+  const name = `${table}_sessions_by_day`
+  await pool.query(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = '${name}'::regclass`)
+  t.same(await indexesOf(table), ['of_user', 'pkey'])
+  await store.migrate()
+  t.same(await indexesOf(table), ['by_day', 'of_user', 'pkey'])
+})
+
+test('a refresh writes no index', { skip }, async (t) => {
+  const { store, table } = await newStore()
+  const records = Array.from({ length: 50 }, () => newRecord())
+  for (const record of records) await store.insert(record)
+  for (let revision = 1; revision <= 20; revision++)
+    for (const record of records) {
+      const expiresAt = record.expiresAt + revision
+      await store.replace({ ...record, expiresAt, revision }, revision - 1)
+    }
+  const client = await pool.connect()
+  t.teardown(() => client.release())
+  const counted = async (): Promise<{ updates: number; hot: number }> => {
+    await client.query('SELECT pg_stat_clear_snapshot()')
+    const { rows } = await client.query(
+      `SELECT n_tup_upd::int AS updates, n_tup_hot_upd::int AS hot FROM pg_stat_user_tables
+WHERE relname = '${table}_sessions'`
+    )
+    return rows[0]
+  }
+  let counts = await counted()
+  // The server counts in the background.
+  while (counts.updates < 1000) counts = await counted()
+  t.ok(counts.hot >= 900, `${counts.hot} of ${counts.updates} updates are HOT`)
+})
+
+test('a statement that waits too long ends, and gives its connection back', {
+  skip
+}, async (t) => {
+  const short = newPool({ max: 1, statement_timeout: 1000 })
+  const { store, table } = await newStore(short)
+  const record = newRecord()
+  await store.insert(record)
+  const client = await pool.connect()
+  await client.query('BEGIN')
+  await client.query(`SELECT 1 FROM ${table}_sessions WHERE handle = $1 FOR UPDATE`, [
+    record.handle
+  ])
+  await t.rejects(async () => store.replace({ ...record, revision: 1 }, 0), /statement timeout/)
+  t.same(await store.get(record.handle), record)
+  await client.query('ROLLBACK')
+  client.release()
+})
+
+test('a pool whose statements have no time limit is warned of, once', { skip }, async (t) => {
+  const warnings: string[] = []
+  const onWarning = (warning: Error & { code?: string }) => void warnings.push(String(warning.code))
+  process.on('warning', onWarning)
+  t.teardown(() => process.off('warning', onWarning))
+  const limited = postgresStore({ client: newPool({ statement_timeout: 1000 }) })
+  const unlimited = postgresStore({ client: pool })
+  for (const store of [limited, unlimited, unlimited]) await store.now?.()
+  await new Promise((resolve) => setImmediate(resolve))
+  t.same(warnings, ['SUPERSESSION_POSTGRES_TIMEOUT'])
+})
+
+test('many sessions of one user take one connection of the pool at a time, and others go on', {
+  skip
+}, async (t) => {
+  const { store, table } = await newStore()
+  const records = Array.from({ length: 2100 }, () => newRecord({ userId: 'ada' }))
+  await Promise.all(records.map((record) => store.insert(record)))
+  const two = newPool({ max: 2 })
+  let [underWay, most, rows] = [0, 0, 0]
+  const counting = {
+    async query(text: string, values?: unknown[]) {
+      most = Math.max(most, ++underWay)
+      const result = await two.query(text, values)
+      rows = Math.max(rows, result.rows.length)
+      underWay--
+      return result
+    }
+  }
+  const { app } = await buildApp(t, {
+    store: postgresStore({ client: counting, table }),
+    revocationInterval: 60
+  })
+  t.equal((await app.sessions.list('ada')).length, 2100)
+  t.equal((await app.sessions.devices('ada')).length, 2100)
+  t.equal((await app.sessions.revokeAll('ada')).length, 2100)
+  t.ok(most <= 2, `${most} statements under way at once`)
+  t.ok(rows <= 500, `${rows} rows in one answer`)
 })
 
 test('what is wrong at the server rejects', { skip }, async (t) => {
