@@ -1,0 +1,3 @@
+import { testManySessions } from './many-sessions.ts'
+
+testManySessions(1300)
