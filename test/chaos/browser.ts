@@ -3,12 +3,17 @@ import { Agent, type IncomingHttpHeaders, request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Fleet } from './fleet.ts'
+import { machineTime, READ_AT } from './machine-time.ts'
 
 /** What the browsers counted. */
 export interface Counters {
   falseTheftAlarms: number
   doubleSuccessors: number
   otherReplies: number
+  lateRevocations: number
+  revocations: number
+  /** The longest time after which a revocation was known to all processes, milliseconds. */
+  slowestRevocation: number
   refreshes: number
   verifications: number
   unavailable: number
@@ -17,6 +22,12 @@ export interface Counters {
 
 /** The share of refreshes that two, or three, tabs send at the same time. */
 const TOGETHER = 0.25
+
+/** The share of rounds after which a session is revoked, and its user logs in again. */
+const REVOKED = 0.02
+
+/** By then everything that failed has run again for a while. */
+const MAX_LATE_MS = 60_000
 
 /** How long a client waits before it tries again. */
 const RETRY_AFTER_MS = 50
@@ -42,9 +53,9 @@ export class Network {
   async send(
     method: 'GET' | 'POST',
     path: string,
-    { bearer, json }: { bearer?: string; json?: object }
+    { bearer, json, to }: { bearer?: string; json?: object; to?: number }
   ): Promise<Reply | null> {
-    const port = this.#fleet.port(this.#random())
+    const port = to ?? this.#fleet.port(this.#random())
     if (port === undefined) return null
     const headers = {
       'st-auth-mode': 'header',
@@ -63,6 +74,11 @@ export class Network {
     })
   }
 
+  /** The ports of all processes. */
+  get ports(): readonly number[] {
+    return this.#fleet.ports
+  }
+
   close(): void {
     this.#agent.destroy()
   }
@@ -79,10 +95,13 @@ interface BrowserSettings {
  */
 export class Browser {
   isLoggedIn = false
+  /** Whether it has ever logged in. */
+  hasBegun = false
   readonly #network: Network
   readonly #counters: Counters
   readonly #settings: BrowserSettings
   readonly #children = new Map<string, string>()
+  #handle = ''
   #accessToken = ''
   #refreshToken = ''
   #isDead = false
@@ -98,6 +117,11 @@ export class Browser {
     while (this.isLoggedIn && !this.#isDead && !isOver()) {
       await this.#verify()
       if (!(await this.#refresh())) await pause(RETRY_AFTER_MS)
+      else if (this.#settings.random() < REVOKED) {
+        await this.#revoke()
+        while (!this.isLoggedIn && !isOver())
+          if (!(await this.#login())) await pause(RETRY_AFTER_MS)
+      }
     }
   }
 
@@ -117,8 +141,42 @@ export class Browser {
     const json = { userId: this.#settings.userId }
     const reply = await this.#network.send('POST', '/login', { json })
     this.isLoggedIn = this.#judge(reply) === 200
+    if (this.isLoggedIn) this.#handle = JSON.parse(String(reply?.body)).handle
+    this.hasBegun ||= this.isLoggedIn
     this.#keep(reply)
     return this.isLoggedIn
+  }
+
+  /** Revokes the session, and waits until all processes refuse its access token. */
+  async #revoke(): Promise<void> {
+    const { userId, random } = this.#settings
+    const [handle, token] = [this.#handle, this.#accessToken]
+    const [path, json] = random() < 0.5 ? ['/revoke', { handle }] : ['/revoke-all', { userId }]
+    while (this.#judge(await this.#network.send('POST', path, { json })) !== 200)
+      await pause(RETRY_AFTER_MS)
+    const revokedAt = machineTime()
+    this.#counters.revocations++
+    this.isLoggedIn = false
+    while (await this.#isAccepted(token, revokedAt)) {
+      if (machineTime() - revokedAt > MAX_LATE_MS) {
+        this.#counters.lateRevocations++
+        break
+      }
+      await pause(RETRY_AFTER_MS)
+    }
+    const { slowestRevocation } = this.#counters
+    this.#counters.slowestRevocation = Math.max(slowestRevocation, machineTime() - revokedAt)
+  }
+
+  /** Whether a process still takes the token. It is late if it has read the revocations since. */
+  async #isAccepted(bearer: string, revokedAt: number): Promise<boolean> {
+    const replies = await Promise.all(
+      this.#network.ports.map((to) => this.#network.send('GET', '/me', { bearer, to }))
+    )
+    for (const reply of replies)
+      if (this.#judge(reply) === 200 && Number(reply?.headers[READ_AT]) > revokedAt)
+        this.#counters.lateRevocations++
+    return replies.some((reply) => reply?.status === 200)
   }
 
   async #verify(): Promise<number | undefined> {

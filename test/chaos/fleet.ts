@@ -50,6 +50,11 @@ export class Fleet {
     return this.#choose(random)?.port
   }
 
+  /** The ports of all processes that run. */
+  get ports(): readonly number[] {
+    return this.#workers.map(({ port }) => port)
+  }
+
   /**
    * Kills one process in the middle of its work, and starts another. Does nothing while half of the
    * processes are down: a slow machine starts them more slowly than they would be killed.

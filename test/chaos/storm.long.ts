@@ -8,5 +8,6 @@ testStorm({
   refreshes: 5000,
   kills: 20,
   pauses: 8,
-  crashes: 3
+  crashes: 3,
+  revocations: 50
 })

@@ -7,5 +7,6 @@ testStorm({
   refreshes: 400,
   kills: 3,
   pauses: 1,
-  crashes: 1
+  crashes: 1,
+  revocations: 3
 })

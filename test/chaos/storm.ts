@@ -13,6 +13,9 @@ export interface Tried {
   readonly sessions: number
   readonly refreshes: number
   readonly verifications: number
+  readonly revocations: number
+  /** The longest time after which all processes refused a revoked session, milliseconds. */
+  readonly slowestRevocation: number
   readonly unavailable: number
   readonly brokenConnections: number
   readonly kills: number
@@ -44,6 +47,8 @@ export interface StormReport {
     readonly lostSessions: number
     readonly falseTheftAlarms: number
     readonly doubleSuccessors: number
+    /** Tokens that a process took although it had asked the store since their session was revoked. */
+    readonly lateRevocations: number
     readonly unhandledRejections: number
     readonly otherReplies: number
   }
@@ -79,6 +84,9 @@ export async function storm(durable: DurableStore, settings: StormSettings): Pro
     falseTheftAlarms: 0,
     doubleSuccessors: 0,
     otherReplies: 0,
+    lateRevocations: 0,
+    revocations: 0,
+    slowestRevocation: 0,
     refreshes: 0,
     verifications: 0,
     unavailable: 0,
@@ -95,11 +103,14 @@ export async function storm(durable: DurableStore, settings: StormSettings): Pro
     const startedAt = performance.now()
     const tried = (): Tried => {
       const { refreshes, verifications, unavailable, brokenConnections } = seen
+      const { revocations, slowestRevocation } = seen
       return {
         seconds: (performance.now() - startedAt) / 1000,
-        sessions: browsers.filter(({ isLoggedIn }) => isLoggedIn).length,
+        sessions: browsers.filter(({ hasBegun }) => hasBegun).length,
         refreshes,
         verifications,
+        revocations,
+        slowestRevocation,
         unavailable,
         brokenConnections,
         kills: fleet.kills,
@@ -125,12 +136,13 @@ export async function storm(durable: DurableStore, settings: StormSettings): Pro
     const loggedIn = browsers.filter((browser) => browser.isLoggedIn)
     const alive = await Promise.all(loggedIn.map((browser) => browser.isAlive()))
     network.close()
-    const { falseTheftAlarms, doubleSuccessors, otherReplies } = seen
+    const { falseTheftAlarms, doubleSuccessors, lateRevocations, otherReplies } = seen
     return {
       failures: {
         lostSessions: alive.filter((isAlive) => !isAlive).length,
         falseTheftAlarms,
         doubleSuccessors,
+        lateRevocations,
         unhandledRejections: fleet.unexpected.length,
         otherReplies
       },

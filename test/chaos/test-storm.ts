@@ -12,6 +12,7 @@ interface StormTest {
   readonly kills: number
   readonly pauses: number
   readonly crashes: number
+  readonly revocations: number
 }
 
 /** Has each durable store go through a storm in which everything fails. */
@@ -34,6 +35,7 @@ export function testStorm({ processes, sessions, graceSeconds, ...least }: Storm
           tried.refreshes >= least.refreshes &&
           tried.kills >= least.kills &&
           tried.pauses >= least.pauses &&
+          tried.revocations >= least.revocations &&
           tried.crashes >= crashes
       })
       t.comment(tried)
@@ -41,6 +43,7 @@ export function testStorm({ processes, sessions, graceSeconds, ...least }: Storm
         lostSessions: 0,
         falseTheftAlarms: 0,
         doubleSuccessors: 0,
+        lateRevocations: 0,
         unhandledRejections: 0,
         otherReplies: 0
       })
