@@ -264,21 +264,20 @@ class StatementStore implements PostgresStore {
   }
 
   /**
-   * A transaction with a lower number can commit later. So the next round begins where the oldest
-   * one stood that was open when this round began. A cursor is that number, and while a round lasts
-   * also the place of its last row.
+   * A transaction with a lower number can commit later, so that a place in a sequence is no cursor. It
+   * is the snapshot of a round: the next one answers what that did not see. While a round lasts the
+   * place of its last row is there too, and the snapshot that it began with.
    */
   async revokedSince(cursor: string | null, limit: number): Promise<RevocationPage> {
-    const [floor = '0', txid = floor, position = '-1'] = cursor?.split(' ') ?? []
-    const isFirst = txid === floor && position === '-1'
-    const { rows } = await this.#query(this.#statements.revokedSince, [txid, position, limit])
-    const nextFloor = isFirst ? String(rows[0]?.['oldest_open']) : floor
+    const [seen = EMPTY_SNAPSHOT, txid = '0', position = '0', begun] = cursor?.split(' ') ?? []
+    const { rows } = await this.#query(this.#statements.revokedSince, [seen, txid, position, limit])
+    const next = begun ?? String(rows[0]?.['snapshot'])
     const page = rows.filter(({ revocation }) => revocation !== null)
     const last = page.at(-1)
     const isLast = page.length < limit
     return {
       revocations: page.map(({ revocation }) => JSON.parse(String(revocation))),
-      cursor: isLast ? nextFloor : `${nextFloor} ${last?.['txid']} ${last?.['position']}`,
+      cursor: isLast ? next : `${seen} ${last?.['txid']} ${last?.['position']} ${next}`,
       isLast
     }
   }
@@ -329,6 +328,9 @@ class StatementStore implements PostgresStore {
     return this.#client.query(text, values)
   }
 }
+
+/** One that sees nothing. */
+const EMPTY_SNAPSHOT = '1:1:'
 
 const NOW = `SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now,
   current_setting('statement_timeout') AS statement_timeout`
@@ -381,13 +383,18 @@ ORDER BY handle LIMIT $3`,
     addRevocations: `INSERT INTO ${revocations} (expires_at, revocation)
 SELECT * FROM unnest($1::bigint[], $2::text[])`,
 
-    // Numbers of transactions begin anew in a database that was restored elsewhere.
-    revokedSince: `SELECT oldest_open, txid, position, revocation
-FROM (SELECT txid_snapshot_xmin(txid_current_snapshot()) AS oldest_open) AS snapshot
+    // A server that was restored, or took over, may count transactions from a lower number on.
+    revokedSince: `SELECT snapshot, txid, position, revocation
+FROM (SELECT txid_current_snapshot() AS snapshot) AS of_now
+CROSS JOIN LATERAL (
+  SELECT CASE WHEN txid_snapshot_xmax($1::txid_snapshot) > txid_snapshot_xmax(snapshot)
+    THEN '${EMPTY_SNAPSHOT}' ELSE $1::txid_snapshot END AS seen
+) AS before
 LEFT JOIN LATERAL (
   SELECT txid, position, revocation FROM ${revocations}
-  WHERE (txid, position) > (CASE WHEN $1::bigint > oldest_open THEN 0 ELSE $1::bigint END, $2::bigint)
-  ORDER BY txid, position LIMIT $3
+  WHERE txid >= txid_snapshot_xmin(seen) AND (txid, position) > ($2::bigint, $3::bigint)
+    AND NOT txid_visible_in_snapshot(txid, seen)
+  ORDER BY txid, position LIMIT $4
 ) AS found ON true`,
 
     // Materialised: a plan that ran the inner query again would delete more than the limit.

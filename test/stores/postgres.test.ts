@@ -9,6 +9,7 @@ import {
   postgresSchema,
   postgresStore
 } from '../../lib/stores/postgres.ts'
+import type { Revocation, RevocationPage } from '../../lib/stores/store.ts'
 import { buildApp } from '../builders/app.ts'
 import { handlesOf } from '../builders/handles-of.ts'
 import { PostgresServer, skipWithoutPostgres } from '../builders/postgres-server.ts'
@@ -35,7 +36,7 @@ async function newStore(client: pg.Pool = pool) {
   const table = newTable()
   const store = postgresStore({ client, table })
   await store.migrate()
-  return { store, table }
+  return { store: store as Required<typeof store>, table }
 }
 
 testStoreContract(
@@ -288,6 +289,51 @@ test('a pool whose statements have no time limit is warned of, once', { skip }, 
   for (const store of [limited, unlimited, unlimited]) await store.now?.()
   await new Promise((resolve) => setImmediate(resolve))
   t.same(warnings, ['SUPERSESSION_POSTGRES_TIMEOUT'])
+})
+
+test('a revocation is answered once, also where an older transaction commits later', {
+  skip
+}, async (t) => {
+  const { store, table } = await newStore()
+  const [early, between, late, last] = ['1', '2', '3', '4'].map((handle) => ({
+    handle,
+    until: Date.now()
+  })) as [Revocation, Revocation, Revocation, Revocation]
+  const client = await pool.connect()
+  t.teardown(() => client.release())
+  await client.query('BEGIN')
+  await client.query('SELECT txid_current()')
+  await store.addRevocations([early, between])
+  let cursor: string | null = null
+  const read = async () => {
+    const page: RevocationPage = await store.revokedSince(cursor, 1)
+    cursor = page.cursor
+    return page.revocations
+  }
+  t.same(await read(), [early])
+  t.same(await read(), [between])
+  await client.query(`INSERT INTO ${table}_revocations (expires_at, revocation) VALUES (1, $1)`, [
+    JSON.stringify(late)
+  ])
+  t.same(await read(), [])
+  t.same(await read(), [])
+  await client.query('COMMIT')
+  await store.addRevocations([last])
+  t.same(await read(), [late])
+  t.same(await read(), [last])
+  t.same(await read(), [])
+  t.same(await read(), [])
+})
+
+test('all revocations are answered where the server counts transactions from a lower number on', {
+  skip
+}, async (t) => {
+  const { store } = await newStore()
+  const revocation = { handle: randomUUID(), until: Date.now() }
+  await store.addRevocations([revocation])
+  const { cursor } = await store.revokedSince(null, 10)
+  t.same((await store.revokedSince(cursor, 10)).revocations, [])
+  t.same((await store.revokedSince('9000000000:9000000000:', 10)).revocations, [revocation])
 })
 
 test('many sessions of one user take one connection of the pool at a time, and others go on', {
