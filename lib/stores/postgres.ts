@@ -37,6 +37,9 @@ export interface PostgresStore extends SessionStore {
    * Creates the tables and indexes of {@link postgresSchema} where they are missing, and brings
    * tables of earlier versions up to date while they are used. Can be called at every start, by any
    * number of processes at a time.
+   *
+   * @throws An error that says what to do where the tables were in use for too long, or the client's
+   * `statement_timeout` is too short for their size. What was done by then stays.
    */
   migrate(): Promise<void>
 }
@@ -71,17 +74,20 @@ ${indexesOf(name)
 `
 }
 
-/** Statements that PostgreSQL runs in one transaction. */
+/**
+ * Statements that PostgreSQL runs in one transaction. Columns that a refresh changes stand at the end
+ * of a session: what is logged of a row is what lies between the first and the last change.
+ */
 function tablesOf(name: string): string {
   return `CREATE TABLE IF NOT EXISTS ${name}_sessions (
   handle text PRIMARY KEY,
   user_id text NOT NULL,
   created_at bigint NOT NULL,
-  expires_at bigint NOT NULL,
   session_data text NOT NULL,
   payload text NOT NULL,
   device text NOT NULL,
   key_kind text NOT NULL,
+  expires_at bigint NOT NULL,
   rotation text NOT NULL,
   revision integer NOT NULL,
   ends_on integer NOT NULL DEFAULT 0
@@ -154,6 +160,17 @@ const SHORT_WAIT = "SET LOCAL lock_timeout = '2s';"
 
 /** SQLSTATE of what another process has created meanwhile: duplicate_table and unique_violation. */
 const CREATED_MEANWHILE = new Set<unknown>(['42P07', '23505'])
+/** By SQLSTATE: lock_not_available and query_canceled. */
+const REMEDIES = new Map<unknown, string>([
+  [
+    '55P03',
+    'a transaction has used the table for longer than two seconds. Call it again when that has ended'
+  ],
+  [
+    '57014',
+    "an index takes longer than statement_timeout allows. Call it once with a client without a limit, new pg.Pool({ options: '-c statement_timeout=0' })"
+  ]
+])
 /** SQLSTATE of what says nothing but "again": serialization_failure and deadlock_detected. */
 const RETRIED_CODES = new Set<unknown>(['40001', '40P01'])
 const MAX_ATTEMPTS = 20
@@ -171,6 +188,16 @@ class StatementStore implements PostgresStore {
   }
 
   async migrate(): Promise<void> {
+    try {
+      await this.#migrate()
+    } catch (error) {
+      const remedy = REMEDIES.get((error as { code?: unknown }).code)
+      if (remedy === undefined) throw error
+      throw new Error(`migrate() of postgresStore did not finish: ${remedy}`, { cause: error })
+    }
+  }
+
+  async #migrate(): Promise<void> {
     // Several statements in one query are one transaction, which is what the lock lasts for.
     const lock = `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK});\n`
     const table = this.#table
@@ -345,10 +372,11 @@ WHERE attrelid = '${sessions}'::regclass AND attname = 'ends_on' AND NOT attisdr
     // Takes no time, since the default is constant.
     addColumn: `${SHORT_WAIT} ALTER TABLE ${sessions} ADD COLUMN IF NOT EXISTS ends_on integer NOT NULL DEFAULT 0`,
 
-    fillColumn: `UPDATE ${sessions} SET ends_on = expires_at / ${DAY_MS}
-WHERE handle IN (
+    fillColumn: `WITH former AS MATERIALIZED (
   SELECT handle FROM ${sessions} WHERE ends_on = 0 LIMIT ${MIGRATION_BATCH} FOR UPDATE SKIP LOCKED
-)`,
+)
+UPDATE ${sessions} SET ends_on = expires_at / ${DAY_MS} FROM former
+WHERE ${sessions}.handle = former.handle`,
 
     indexState: `SELECT CASE WHEN indisvalid THEN 'valid' WHEN pid IS NULL THEN 'broken'
   ELSE 'in progress' END AS state
