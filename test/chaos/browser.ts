@@ -150,6 +150,8 @@ export class Browser {
   /** Revokes the session, and waits until all processes refuse its access token. */
   async #revoke(): Promise<void> {
     const { userId, random } = this.#settings
+    // The first use of a new token looks at the store, whatever is known of revocations.
+    if ((await this.#verify()) !== 200) return
     const [handle, token] = [this.#handle, this.#accessToken]
     const [path, json] = random() < 0.5 ? ['/revoke', { handle }] : ['/revoke-all', { userId }]
     while (this.#judge(await this.#network.send('POST', path, { json })) !== 200)
