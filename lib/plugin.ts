@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import { ERRORS_OPTIONS } from './errors/options.ts'
 import { installErrors } from './errors/plugin.ts'
 import { KeyRing } from './keys/key-ring.ts'
-import { loadRefreshKeys } from './keys/refresh-keys.ts'
+import { RefreshKeys } from './keys/refresh-keys.ts'
 import { deriveKeys } from './keys/secrets.ts'
 import type { SupersessionOptions } from './options/options.ts'
 import { OptionsError } from './options/options-error.ts'
@@ -85,7 +85,9 @@ async function openContext(
   const revocations = new Revocations(clock.now)
   await clock.sync()
   const nowMs = clock.now()
+  const refreshKeys = await RefreshKeys.open(store, settings.secrets, nowMs)
   const keyRing = new KeyRing(store, {
+    onReload: (keys) => refreshKeys.adopt(keys),
     algorithm: settings.signingAlgorithm,
     updateIntervalMs: settings.keyUpdateIntervalMs,
     accessTokenValidityMs: settings.accessTokenValidityMs,
@@ -94,8 +96,7 @@ async function openContext(
       log.warn({ kid }, 'a signing key in the store cannot be read: its secret is not listed here')
   })
   await keyRing.prepare(settings.keyKind, nowMs)
-  const refreshKeys = await loadRefreshKeys(store, settings.secrets, nowMs)
-  const refreshTokens = new RefreshTokens(refreshKeys)
+  const refreshTokens = new RefreshTokens(refreshKeys.all)
   const { dbsc, dpop } = openDeviceBinding(settings, refreshKeys)
   const accessTokens = new AccessTokens(keyRing, {
     keyKind: settings.keyKind,

@@ -27,6 +27,8 @@ export interface KeyRingSettings {
   readonly accessTokenValidityMs: number
   /** Keys that encrypt key material in the store, newest first; none: stored in clear. */
   readonly sealingKeys: readonly Buffer[]
+  /** Told what the store has, each time that it is read again. */
+  readonly onReload?: (keys: readonly StoredKey[]) => Promise<void>
   /** Told once of each key that cannot be read: sealed with a secret that is not listed here. */
   readonly onUnreadable?: (kid: string) => void
 }
@@ -80,10 +82,23 @@ export class KeyRing {
 
   /** Reads the store again for a `kid` that another process may have added. */
   async findAgain(kid: string, nowMs: number): Promise<SigningKey | undefined> {
+    await this.reread(nowMs)
+    return this.find(kid, nowMs)
+  }
+
+  /** Has a key verify and sign nothing from now on, before the store was read again. */
+  drop(kid: string): void {
+    const key = this.#byKid.get(kid)
+    if (key === undefined) return
+    key.usableUntil = Number.NEGATIVE_INFINITY
+    this.#reloadedAt = Number.NEGATIVE_INFINITY
+  }
+
+  /** Reads the store again, for a key that is not known here, unless that was just done. */
+  async reread(nowMs: number): Promise<void> {
     const isRecent = Math.abs(nowMs - this.#reloadedAt) < RELOAD_INTERVAL_MS
     // Whoever comes while the store is asked waits for its answer as well.
     if (!isRecent || this.#reloading !== null) await this.#reloadOnce(nowMs)
-    return this.find(kid, nowMs)
   }
 
   /** The key that signs now. Adds the next one when it is due. */
@@ -103,6 +118,27 @@ export class KeyRing {
     return chosen
   }
 
+  /**
+   * Adds a key before its time. It signs as soon as whoever caches the JWKS has it; with `revoke` at
+   * once, and the former ones of both kinds are deleted.
+   *
+   * @returns The `kid`s of the keys that were deleted.
+   */
+  async rotate(
+    kind: KeyKind,
+    nowMs: number,
+    { revoke }: { readonly revoke: boolean }
+  ): Promise<string[]> {
+    const added = await this.#add(kind, nowMs, () => true)
+    if (!revoke) return []
+    const stored = await this.#store.listKeys()
+    const former = stored.filter((key) => key.kind !== 'refresh' && key.kid !== added)
+    const kids = former.map(({ kid }) => kid)
+    await this.#store.deleteKeys(kids)
+    await this.#reload()
+    return kids
+  }
+
   /** The public keys, newest first, and for how long they may be cached (RFC 9111 max-age). */
   jwks(nowMs: number): { keys: PublicJwk[]; maxAgeSeconds: number } {
     const usable = this.#keys.filter((key) => key.usableUntil >= nowMs)
@@ -118,7 +154,13 @@ export class KeyRing {
   /** Newest first. An algorithm that is no longer configured verifies but does not sign. */
   #candidates(kind: KeyKind): readonly SigningKey[] {
     const { algorithm } = this.#settings
-    return this.#keys.filter((key) => key.kind === kind && key.algorithm === algorithm)
+    return this.#keys.filter(
+      (key) =>
+        key.kind === kind &&
+        key.algorithm === algorithm &&
+        // Dropped, and not yet gone from the store.
+        key.usableUntil !== Number.NEGATIVE_INFINITY
+    )
   }
 
   #choose(kind: KeyKind, nowMs: number): SigningKey | undefined {
@@ -147,18 +189,24 @@ export class KeyRing {
   #addOnce(kind: KeyKind, nowMs: number): Promise<void> {
     const pending = this.#pending.get(kind)
     if (pending !== undefined) return pending
-    const added = this.#add(kind, nowMs).finally(() => this.#pending.delete(kind))
+    const added = this.#add(kind, nowMs, () => this.#isDue(kind, nowMs))
+      .then(() => {})
+      .finally(() => this.#pending.delete(kind))
     this.#pending.set(kind, added)
     return added
   }
 
-  async #add(kind: KeyKind, nowMs: number): Promise<void> {
+  /**
+   * @param isWanted - Asked when the store was read: another process may have been faster, with a key
+   *   of another algorithm, too.
+   * @returns The `kid` of the key that was added; `undefined` where none is wanted any more.
+   */
+  async #add(kind: KeyKind, nowMs: number, isWanted: () => boolean): Promise<string | undefined> {
     let pem: string | undefined
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const stored = await this.#store.listKeys()
       this.#adopt(stored)
-      // Another process may have been faster, with a key of another algorithm, too.
-      if (!this.#isDue(kind, nowMs)) return
+      if (!isWanted()) return undefined
       pem ??= await generatePrivateKey(this.#settings.algorithm)
       const kids = new Set(stored.map(({ kid }) => kid))
       let number = nowMs
@@ -167,7 +215,7 @@ export class KeyRing {
       const newest = stored.find((key) => key.kind === kind)
       if (await this.#store.addKey(this.#storedKey(kid, kind, pem, nowMs), newest?.kid ?? null)) {
         await this.#reload()
-        return
+        return kid
       }
     }
     throw unavailable(kind)
@@ -203,7 +251,9 @@ export class KeyRing {
   }
 
   async #reload(): Promise<void> {
-    this.#adopt(await this.#store.listKeys())
+    const stored = await this.#store.listKeys()
+    this.#adopt(stored)
+    await this.#settings.onReload?.(stored)
   }
 
   #adopt(stored: readonly StoredKey[]): void {

@@ -259,6 +259,7 @@ const STORE_METHODS: readonly (keyof SessionStore)[] = [
   'deleteExpired',
   'listKeys',
   'addKey',
+  'deleteKeys',
   'close'
 ]
 

@@ -108,7 +108,8 @@ const parameters: Readonly<Partial<Record<keyof Sessions, Checks>>> = {
       })
     ),
     userContext: nothing
-  }
+  },
+  rotateKeys: { options: optional(options({ revoke: boolean })) }
 }
 
 /** The same functions, which refuse what they do not understand, by name, before they do anything. */

@@ -8,7 +8,7 @@ import {
   TryRefreshTokenError,
   UnauthorisedError
 } from '../errors/session-errors.ts'
-import { deriveKeys } from '../keys/secrets.ts'
+import type { RefreshKeys } from '../keys/refresh-keys.ts'
 import type { Settings } from '../options/resolve.ts'
 import type { SessionRecord } from '../stores/store.ts'
 import { isDpopScheme } from '../transport/token-headers.ts'
@@ -30,11 +30,10 @@ const UNBOUND = [{ id: 'deviceBound', reason: { message: 'the session is not bou
 /** What the option `deviceBinding` asks for. */
 export function openDeviceBinding(
   settings: Settings,
-  refreshKeys: readonly Buffer[]
+  { forDeviceBinding: keys }: Pick<RefreshKeys, 'forDeviceBinding'>
 ): Pick<VerifyContext, 'dbsc' | 'dpop'> {
   const { deviceBinding } = settings
   if (deviceBinding === null) return { dbsc: null, dpop: null }
-  const keys = deriveKeys(refreshKeys, 'device binding')
   const nonces = deviceBinding.dpopNonces ? new Challenges(keys, 'nonce', NONCE_LIFETIME_MS) : null
   const { appInfo, cookies } = settings
   const registrationPath = `${appInfo.publicBasePath}/session/device`

@@ -174,8 +174,8 @@ async function exchange(
     client: { method: TransferMethod; request: FastifyRequest | null }
   }
 ): Promise<IssuedTokens> {
-  const { settings, refreshTokens, records } = context
-  const presented = refreshTokens.read(text)
+  const { settings, records } = context
+  const presented = await readRefreshToken(context, text)
   if (presented === null)
     throw new UnauthorisedError('the refresh token is not one of ours', { reason: 'refresh-token' })
   if (withAntiCsrf) checkRefreshToken(presented, antiCsrfToken)
@@ -197,6 +197,17 @@ async function exchange(
   if (decision.outcome === 'kept')
     return { accessToken: await issueAccessToken(context, record, presented, nowMs) }
   return issueTokens(context, record, issueChild(decision.child), nowMs)
+}
+
+/** Whose key is unknown here may have been issued by a process that added one to the store. */
+async function readRefreshToken(
+  { settings, refreshTokens, keyRing, clock }: SessionContext,
+  text: string
+): Promise<RefreshToken | null> {
+  const known = refreshTokens.read(text)
+  if (known !== null || settings.secrets.length > 0) return known
+  await keyRing.reread(clock.now())
+  return refreshTokens.read(text)
 }
 
 /** What a refresh token can be exchanged for. */

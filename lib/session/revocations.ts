@@ -33,7 +33,7 @@ export class Revocations {
       sweep(this.#handles, nowMs)
       sweep(this.#users, nowMs)
       if ('handle' in revocation) this.#handles.set(revocation.handle, revocation)
-      else this.#addUser(revocation)
+      else if ('userId' in revocation) this.#addUser(revocation)
     }
   }
 

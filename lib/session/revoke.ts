@@ -7,13 +7,23 @@ import type { SessionSockets } from './sockets.ts'
 
 type Context = Pick<
   SessionContext,
-  'settings' | 'clock' | 'store' | 'records' | 'revocations' | 'sockets'
+  | 'settings'
+  | 'clock'
+  | 'store'
+  | 'records'
+  | 'revocations'
+  | 'sockets'
+  | 'accessTokens'
+  | 'keyRing'
 >
 
 /** So far clocks of processes may differ without an entry for a user meeting a later login. */
 const CLOCK_TOLERANCE_MS = 10_000
 /** Entries are kept for so much longer than access tokens live, for clocks that are slow. */
 const MARGIN_MS = 60_000
+
+/** By then every process has read the keys again, and finds that one is gone. */
+const KEY_ENTRY_LIFETIME_MS = 600_000
 
 /** Ends sessions, some at a time. @returns The handles that existed. */
 export async function revokeSessions(
@@ -55,6 +65,24 @@ export async function revokeAllOf(
 }
 
 /**
+ * Adds a signing key before its time. With `revoke` the former ones verify nothing any more, in this
+ * process at once and in others as soon as they learn of it: their access tokens are refreshed.
+ */
+export async function rotateKeys(
+  context: Context,
+  { revoke }: { readonly revoke: boolean }
+): Promise<void> {
+  const { settings, clock, keyRing } = context
+  await clock.sync()
+  const former = await keyRing.rotate(settings.keyKind, clock.now(), { revoke })
+  const until = clock.now() + KEY_ENTRY_LIFETIME_MS
+  await announce(
+    context,
+    former.map((kid) => ({ kid, until }))
+  )
+}
+
+/**
  * Deletes sessions, and announces `named` ones to all processes, also where they are gone already:
  * somebody may do it again because one of the two failed.
  */
@@ -79,11 +107,16 @@ async function announce(context: Context, revocations: readonly Revocation[]): P
 
 /** Takes over what this process or another one has revoked. */
 export function learnRevocations(
-  { revocations, sockets }: Pick<SessionContext, 'revocations' | 'sockets'>,
+  { revocations, sockets, accessTokens }: LearningContext,
   revoked: readonly Revocation[]
 ): void {
   revocations.add(revoked)
   sockets.endRevoked(revoked)
+  for (const revocation of revoked) if ('kid' in revocation) accessTokens.dropKey(revocation.kid)
+}
+
+type LearningContext = Pick<VerifyContext, 'revocations' | 'accessTokens'> & {
+  readonly sockets: SessionSockets
 }
 
 /**
@@ -92,10 +125,8 @@ export function learnRevocations(
  * @returns `null` where there is nothing to watch.
  */
 export function openRevocationWatch(
-  context: Pick<VerifyContext, 'settings' | 'clock' | 'revocations'> & {
-    readonly store: SessionStore | null
-    readonly sockets: SessionSockets
-  },
+  context: LearningContext &
+    Pick<VerifyContext, 'settings' | 'clock'> & { readonly store: SessionStore | null },
   log: FastifyBaseLogger
 ): RevocationWatch | null {
   const { settings, store, clock } = context

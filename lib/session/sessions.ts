@@ -7,7 +7,7 @@ import type { SessionContext } from './context.ts'
 import { createSession, issueSession, objectOrEmpty } from './create.ts'
 import { refuseDroppedCookie } from './issue-tokens.ts'
 import { refreshRequest, rotateToken } from './refresh.ts'
-import { revokeAllOf, revokeSessions } from './revoke.ts'
+import { revokeAllOf, revokeSessions, rotateKeys } from './revoke.ts'
 import { describeTokens } from './session.ts'
 import type { JsonObject, Session, Sessions, VerifySessionOptions } from './types.ts'
 import { checkVerifyOptions, openSession, verifyRequest, verifyText } from './verify.ts'
@@ -87,6 +87,7 @@ function ownSessions(context: SessionContext): Sessions {
       const key = await keyRing.signingKey(useStaticSigningKey ? 'static' : 'dynamic', nowMs)
       return key.signJwt({ iss: issuer, iat, exp: iat + validitySeconds, ...payload })
     },
+    rotateKeys: ({ revoke = false } = {}) => rotateKeys(context, { revoke }),
     jwks: async () => {
       const nowMs = clock.now()
       // Adds the next key when it is due, so that it is published before it signs.

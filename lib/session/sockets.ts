@@ -60,7 +60,7 @@ export class SessionSockets {
   endRevoked(revocations: readonly Revocation[]): void {
     for (const revocation of revocations) {
       if ('handle' in revocation) this.#endOf(revocation.handle)
-      else this.#endOfUser(revocation.userId, revocation.createdBefore)
+      else if ('userId' in revocation) this.#endOfUser(revocation.userId, revocation.createdBefore)
     }
   }
 

@@ -396,6 +396,14 @@ export interface Sessions {
     payload?: JsonObject,
     options?: { readonly validitySeconds?: number; readonly useStaticSigningKey?: boolean }
   ): Promise<string>
+  /**
+   * Adds a signing key before its time. What the former ones have signed stays good until it expires.
+   *
+   * @param options.revoke - For a key that has leaked: the former ones verify nothing any more, in
+   *   this process at once, in others within `revocationInterval`. Each client refreshes once; what
+   *   `createJWT` has signed is void. Sessions live on. @defaultValue false
+   */
+  rotateKeys(options?: { readonly revoke?: boolean }): Promise<void>
   /** The public keys of access tokens (RFC 7517), and for how long they may be cached. */
   jwks(): Promise<{ keys: readonly PublicJwk[]; maxAgeSeconds: number }>
   /** Where a verifier finds issuer and keys (OpenID Connect Discovery 1.0 section 3). */

@@ -73,6 +73,10 @@ export class GuardedStore implements SessionStore {
     return this.#guard(() => this.#store.addKey(key, expectedNewestKid))
   }
 
+  deleteKeys(kids: readonly string[]): Awaitable<void> {
+    return this.#guard(() => this.#store.deleteKeys(kids))
+  }
+
   close(): Awaitable<void> {
     return this.#store.close()
   }

@@ -206,6 +206,13 @@ class LmdbStore implements SessionStore {
     })
   }
 
+  async deleteKeys(kids: readonly string[]): Promise<void> {
+    await this.#transact(() => {
+      const found = Array.from(this.#keys.getRange({}))
+      for (const { key, value } of found) if (kids.includes(value.kid)) this.#keys.removeSync(key)
+    })
+  }
+
   async close(): Promise<void> {
     this.#closed ??= this.#root.close()
     await this.#closed

@@ -118,6 +118,10 @@ export class MemoryStore implements SessionStore {
     return true
   }
 
+  deleteKeys(kids: readonly string[]): void {
+    this.#keys = this.#keys.filter(({ kid }) => !kids.includes(kid))
+  }
+
   close(): void {}
 
   #delete(handle: string): boolean {

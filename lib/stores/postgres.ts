@@ -148,22 +148,26 @@ function checkTable(table: unknown): string {
   throw new OptionsError('table', expected, table)
 }
 
-/** Any number that others are unlikely to lock by. */
-const MIGRATION_LOCK = 7_306_924_081
+/**
+ * Lets one process migrate at a time. Several statements in one query are one transaction, which is
+ * what the lock lasts for. Any number that others are unlikely to lock by.
+ */
+const LOCK = 'SELECT pg_advisory_xact_lock(7306924081);\n'
 
 /** Rows of an earlier version that are brought up to date at a time. */
 const MIGRATION_BATCH = 1000
 const DAY_MS = 86_400_000
 
 /** What waits for a lock on a table holds up all others, so it does not wait for a long transaction. */
-const SHORT_WAIT = "SET LOCAL lock_timeout = '2s';"
+const SHORT_WAIT = "SET LOCAL lock_timeout = '2s';\n"
+const LOCK_NOT_AVAILABLE = '55P03'
 
 /** SQLSTATE of what another process has created meanwhile: duplicate_table and unique_violation. */
 const CREATED_MEANWHILE = new Set<unknown>(['42P07', '23505'])
 /** By SQLSTATE: lock_not_available and query_canceled. */
 const REMEDIES = new Map<unknown, string>([
   [
-    '55P03',
+    LOCK_NOT_AVAILABLE,
     'a transaction has used the table for longer than two seconds. Call it again when that has ended'
   ],
   [
@@ -198,21 +202,38 @@ class StatementStore implements PostgresStore {
   }
 
   async #migrate(): Promise<void> {
-    // Several statements in one query are one transaction, which is what the lock lasts for.
-    const lock = `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK});\n`
     const table = this.#table
     if (!(await this.#exists(`${table}_sessions`))) {
-      await this.#query(lock + postgresSchema(table))
+      await this.#query(LOCK + postgresSchema(table))
       return
     }
-    await this.#query(lock + tablesOf(table))
-    if (!(await this.#hasColumn())) await this.#query(lock + this.#statements.addColumn)
+    await this.#query(LOCK + tablesOf(table))
+    await this.#addColumn()
     for (const index of indexesOf(table)) await this.#createIndex(index)
-    for (const name of formerIndexesOf(table))
-      if (await this.#exists(name))
-        await this.#query(`${lock}${SHORT_WAIT} DROP INDEX IF EXISTS ${name}`)
+    for (const name of formerIndexesOf(table)) await this.#dropIndex(name)
     for (let count = MIGRATION_BATCH; count === MIGRATION_BATCH; )
       count = Number((await this.#query(this.#statements.fillColumn)).rowCount)
+  }
+
+  /** Asks first: even where there is nothing to add, ALTER TABLE waits for all other statements. */
+  async #addColumn(): Promise<void> {
+    if (await this.#hasColumn()) return
+    try {
+      await this.#query(LOCK + SHORT_WAIT + this.#statements.addColumn)
+    } catch (error) {
+      // A process that makes an index holds the table, and has added the column.
+      if (!(await this.#hasColumn())) throw error
+    }
+  }
+
+  /** Where others do not let go of the table in time, the next start drops it. */
+  async #dropIndex(name: string): Promise<void> {
+    if (!(await this.#exists(name))) return
+    try {
+      await this.#query(`${LOCK}${SHORT_WAIT}DROP INDEX IF EXISTS ${name}`)
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== LOCK_NOT_AVAILABLE) throw error
+    }
   }
 
   /** Creates an index while the table is in use, and anew where such a statement broke off. */
@@ -239,7 +260,6 @@ class StatementStore implements PostgresStore {
     return rows[0]?.['found'] === true
   }
 
-  /** Asked first: even where there is nothing to add, ALTER TABLE waits for all other statements. */
   async #hasColumn(): Promise<boolean> {
     return (await this.#query(this.#statements.findColumn)).rowCount === 1
   }
@@ -324,6 +344,10 @@ class StatementStore implements PostgresStore {
     return (await this.#query(this.#statements.addKey, values)).rowCount === 1
   }
 
+  async deleteKeys(kids: readonly string[]): Promise<void> {
+    await this.#query(this.#statements.deleteKeys, [kids])
+  }
+
   async now(): Promise<number> {
     const { rows } = await this.#query(NOW, [])
     this.#warnOfTimeout(rows[0]?.['statement_timeout'])
@@ -370,7 +394,7 @@ function statementsOf(table: string) {
 WHERE attrelid = '${sessions}'::regclass AND attname = 'ends_on' AND NOT attisdropped`,
 
     // Takes no time, since the default is constant.
-    addColumn: `${SHORT_WAIT} ALTER TABLE ${sessions} ADD COLUMN IF NOT EXISTS ends_on integer NOT NULL DEFAULT 0`,
+    addColumn: `ALTER TABLE ${sessions} ADD COLUMN IF NOT EXISTS ends_on integer NOT NULL DEFAULT 0`,
 
     fillColumn: `WITH former AS MATERIALIZED (
   SELECT handle FROM ${sessions} WHERE ends_on = 0 LIMIT ${MIGRATION_BATCH} FOR UPDATE SKIP LOCKED
@@ -450,6 +474,8 @@ SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM deleted_keys)
 
     listKeys: `SELECT kid, kind, algorithm, created_at, expires_at, material FROM ${keys}
 ORDER BY position DESC`,
+
+    deleteKeys: `DELETE FROM ${keys} WHERE kid = ANY ($1::text[])`,
 
     // Two who see the same newest key meet at the unique (kind, previous_kid).
     addKey: `INSERT INTO ${keys} (kid, kind, algorithm, created_at, expires_at, material, previous_kid)

@@ -198,7 +198,7 @@ class RedisStore implements SessionStore {
 
   /** Redis deletes records by itself, and keys and revocations have no end there. */
   async deleteExpired(nowMs: number, limit: number): Promise<number> {
-    const keys = await this.#run(DELETE_KEYS, this.#keysKey(), [`${nowMs}`, `${limit}`])
+    const keys = await this.#run(DELETE_ENDED_KEYS, this.#keysKey(), [`${nowMs}`, `${limit}`])
     const rest = limit - Number(keys)
     if (rest === 0) return limit
     const values = [`${nowMs}`, `${rest}`]
@@ -216,6 +216,10 @@ class RedisStore implements SessionStore {
     const expected = expectedNewestKid ?? ''
     const added = await this.#run(ADD_KEY, this.#keysKey(), [JSON.stringify(key), expected])
     return Number(added) === 1
+  }
+
+  async deleteKeys(kids: readonly string[]): Promise<void> {
+    await this.#run(DELETE_KEYS, this.#keysKey(), kids)
   }
 
   async now(): Promise<number> {
@@ -401,7 +405,7 @@ if newest ~= ARGV[2] then return 0 end
 redis.call('LPUSH', KEYS[1], ARGV[1])
 return 1`)
 
-const DELETE_KEYS = script(`
+const DELETE_ENDED_KEYS = script(`
 local deleted = 0
 for _, text in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
   local expiresAt = cjson.decode(text).expiresAt
@@ -410,6 +414,13 @@ for _, text in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
   end
 end
 return deleted`)
+
+const DELETE_KEYS = script(`
+local doomed = {}
+for _, kid in ipairs(ARGV) do doomed[kid] = true end
+for _, text in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+  if doomed[cjson.decode(text).kid] then redis.call('LREM', KEYS[1], 1, text) end
+end`)
 
 type RunScript = (script: Script, key: string, values: readonly string[]) => Promise<unknown>
 

@@ -61,13 +61,17 @@ export interface SessionPage {
 }
 
 /**
- * Whose access tokens are refused although they have not expired: those of one session, or those of
- * all sessions of a user that were created before a time.
+ * Whose access tokens are refused although they have not expired: those of one session, those of all
+ * sessions of a user that were created before a time, or those that a key has signed.
  */
 export type Revocation = {
   /** No such token is left from here on, so that this entry may go. */
   readonly until: number
-} & ({ readonly handle: string } | { readonly userId: string; readonly createdBefore: number })
+} & (
+  | { readonly handle: string }
+  | { readonly userId: string; readonly createdBefore: number }
+  | { readonly kid: string }
+)
 
 /** Some of the revocations that a store keeps, in the order in which they came. */
 export interface RevocationPage {
@@ -148,6 +152,9 @@ export interface SessionStore {
    * @returns Whether it was added.
    */
   addKey(key: StoredKey, expectedNewestKid: string | null): Awaitable<boolean>
+
+  /** Deletes keys. Deleting nothing, or what is gone, is fine. */
+  deleteKeys(kids: readonly string[]): Awaitable<void>
 
   /**
    * The store's own time, in whole milliseconds since the epoch: the one clock that processes on

@@ -85,6 +85,8 @@ export interface AccessTokenKeys {
    * @throws An error with status 503: nobody answered.
    */
   findAgain(kid: string, nowMs: number): Promise<VerificationKey | undefined>
+  /** Has a key verify nothing from now on. */
+  drop(kid: string): void
 }
 
 /** Verifies access tokens: JWTs (RFC 7519) of version 5. */
@@ -126,7 +128,13 @@ export class AccessTokenVerifier {
     return key === undefined ? this.#verifyUnknown(text, nowMs) : this.#verifyWith(key, text, nowMs)
   }
 
+  /** Refuses what a key has signed, from now on. */
+  dropKey(kid: string): void {
+    this.#keys.drop(kid)
+  }
+
   #verifyWith(key: VerificationKey, text: string, nowMs: number): AccessToken | TokenRefusal {
+    if (key.usableUntil < nowMs) return 'unknown-key'
     const payload = key.verify(text)
     if (payload === null) return isSessionPayload(decode(text)?.payload) ? 'signature' : 'malformed'
     if (!isSessionPayload(payload)) return 'malformed'

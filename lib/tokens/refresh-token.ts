@@ -20,12 +20,6 @@ const MAX_LENGTH = 1024
 /** As many as `randomInt` knows: a token has a few children at most, and no two may be alike. */
 const NONCES = 2 ** 48 - 1
 
-interface NamedKey {
-  /** Tells a key apart from the others of a list, and nothing else of it. */
-  readonly name: string
-  readonly key: Buffer
-}
-
 /** `H1` of the session protocol. */
 export function hashRefreshToken(text: string): string {
   return hash('sha256', text)
@@ -38,18 +32,17 @@ export function hashRefreshToken(text: string): string {
  * before it (RFC 2104): what reads back is what we wrote. Lifetime is the record's, not the token's.
  */
 export class RefreshTokens {
-  readonly #keys: readonly NamedKey[]
-  readonly #issuing: NamedKey
+  readonly #keys: readonly Buffer[]
+  readonly #names = new WeakMap<Buffer, string>()
 
-  /** @param keys - The first one issues, all of them read. */
-  constructor(keys: readonly [Buffer, ...Buffer[]]) {
-    this.#keys = keys.map((key) => ({ name: mac(key, 'name').toString('base64url', 0, 6), key }))
-    this.#issuing = this.#keys[0] as NamedKey
+  /** @param keys - The first one issues, all of them read. At least one; the list may change. */
+  constructor(keys: readonly Buffer[]) {
+    this.#keys = keys
   }
 
   /** The first token of a session. */
   issueFirst(handle: string, { withAntiCsrf }: { withAntiCsrf: boolean }): RefreshToken {
-    return issue(this.#issuing.key, handle, randomBytes(32), null, withAntiCsrf)
+    return issue(this.#issuing(), handle, randomBytes(32), null, withAntiCsrf)
   }
 
   /**
@@ -59,7 +52,7 @@ export class RefreshTokens {
    * another one in front, and still all of them have to hand out the same child.
    */
   newNonce(): string {
-    return `${this.#issuing.name}.${randomInt(NONCES).toString(36)}`
+    return `${this.#nameOf(this.#issuing())}.${randomInt(NONCES).toString(36)}`
   }
 
   /**
@@ -74,8 +67,8 @@ export class RefreshTokens {
     parent: RefreshToken,
     child: { nonce: string; parentHash: string; withAntiCsrf: boolean }
   ): RefreshToken {
-    const named = this.#keys.find(({ name }) => child.nonce.startsWith(`${name}.`))
-    const { key } = named ?? (this.#issuerOf(parent.text) as NamedKey)
+    const named = this.#keys.find((key) => child.nonce.startsWith(`${this.#nameOf(key)}.`))
+    const key = named ?? (this.#issuerOf(parent.text) as Buffer)
     const seed = mac(key, `child ${child.nonce} ${parent.text}`)
     return issue(key, parent.handle, seed, child.parentHash, child.withAntiCsrf)
   }
@@ -94,12 +87,24 @@ export class RefreshTokens {
     return { text, hash: hashRefreshToken(text), handle, parentHash, antiCsrfToken }
   }
 
-  #issuerOf(text: string): NamedKey | undefined {
+  #issuing(): Buffer {
+    return this.#keys[0] as Buffer
+  }
+
+  /** Tells a key apart from the others, and nothing else of it. */
+  #nameOf(key: Buffer): string {
+    let name = this.#names.get(key)
+    if (name === undefined) {
+      name = mac(key, 'name').toString('base64url', 0, 6)
+      this.#names.set(key, name)
+    }
+    return name
+  }
+
+  #issuerOf(text: string): Buffer | undefined {
     const end = text.lastIndexOf('.')
     const [unsigned, code] = [text.slice(0, end), text.slice(end + 1)]
-    return this.#keys.find(({ key }) =>
-      isEqualSecret(mac(key, unsigned).toString('base64url'), code)
-    )
+    return this.#keys.find((key) => isEqualSecret(mac(key, unsigned).toString('base64url'), code))
   }
 }
 

@@ -75,6 +75,15 @@ export class RemoteKeys implements AccessTokenKeys {
     return this.find(kid)
   }
 
+  /** Has a key verify nothing from now on, before the issuer was asked again. */
+  drop(kid: string): void {
+    const loaded = this.#byKid.get(kid)
+    if (loaded === undefined) return
+    loaded.key.usableUntil = Number.NEGATIVE_INFINITY
+    this.#loadedAt = Number.NEGATIVE_INFINITY
+    this.#askedAt = Number.NEGATIVE_INFINITY
+  }
+
   /** Gives up a request to the issuer that is under way. */
   stop(): void {
     this.#stop.abort()

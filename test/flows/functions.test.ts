@@ -33,7 +33,7 @@ const RECIPE: Readonly<Record<string, keyof Sessions>> = {
   getJWKS: 'jwks',
   getOpenIdDiscoveryConfiguration: 'discovery'
 }
-const BEYOND_THE_RECIPE: readonly (keyof Sessions)[] = ['devices']
+const BEYOND_THE_RECIPE: readonly (keyof Sessions)[] = ['devices', 'rotateKeys']
 
 /** SuperTokens' methods of a SessionContainer, and what `request.session` has instead. */
 const CONTAINER: Readonly<Record<string, keyof Session>> = {

@@ -228,6 +228,22 @@ test('tables of a former version are brought up to date while they are used', {
   t.same(rows, [{ count: '0' }])
 })
 
+test('a column that cannot be added soon is an error that says what to do', {
+  skip
+}, async (t) => {
+  const table = newTable().slice(0, 30)
+  await pool.query(formerSchema(table))
+  const client = await pool.connect()
+  await client.query('BEGIN')
+  await client.query(`SELECT 1 FROM ${table}_sessions`)
+  const store = postgresStore({ client: pool, table })
+  await t.rejects(store.migrate(), /Call it again/)
+  await client.query('ROLLBACK')
+  client.release()
+  await store.migrate()
+  t.same(await indexesOf(table), ['by_day', 'of_user', 'pkey'])
+})
+
 test('an index that broke off while it was made is made anew', { skip }, async (t) => {
   const { store, table } = await newStore()
   const name = `${table}_sessions_by_day`
