@@ -1,7 +1,7 @@
 /// <reference path="../../types/fastify-errors.d.ts" preserve="true" />
 import { errorsPlugin } from './plugin.ts'
 
-export { OptionsError } from '../options/options-error.ts'
+export { OptionsError } from '../options/checks.ts'
 export { afterResponse } from './after-response.ts'
 export { clientErrorHandler, frameworkErrorsHandler } from './client-errors.ts'
 export {

@@ -5,9 +5,9 @@ import {
   checkNames,
   functionOf,
   integerWithin,
+  OptionsError,
   oneOf
-} from '../options/check.ts'
-import { OptionsError } from '../options/options-error.ts'
+} from '../options/checks.ts'
 import type { StripHeaders } from './error-reply.ts'
 import { renderDetail, renderFastify, renderProblem } from './render.ts'
 import type { ErrorRenderer, HandlerTable, SessionErrorHandlers } from './types.ts'

@@ -1,5 +1,5 @@
 import { errorCodes, type FastifyInstance } from 'fastify'
-import { OptionsError } from '../options/options-error.ts'
+import { OptionsError } from '../options/checks.ts'
 import { HTTPException } from './http-exception.ts'
 import type { ErrorSettings } from './options.ts'
 import type {

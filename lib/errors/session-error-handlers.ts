@@ -1,5 +1,4 @@
-import { checkNames } from '../options/check.ts'
-import { OptionsError } from '../options/options-error.ts'
+import { checkNames, OptionsError } from '../options/checks.ts'
 import type { HeaderBag } from './http-exception.ts'
 import type { ErrorSettings } from './options.ts'
 import { on } from './registry.ts'

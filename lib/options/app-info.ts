@@ -1,9 +1,15 @@
 import type { FastifyRequest } from 'fastify'
-import { checkNames } from './check.ts'
-import { appInfoDefaults } from './defaults.ts'
+import { checkNames, OptionsError } from './checks.ts'
 import { isLocalHost } from './hosts.ts'
 import type { AppInfo } from './options.ts'
-import { OptionsError } from './options-error.ts'
+
+const appInfoDefaults = {
+  /** Where Fastify's and most front ends' templates listen; a real app names its own. */
+  apiDomain: 'http://localhost:3000',
+  /** As the SuperTokens SDKs. */
+  apiBasePath: '/auth',
+  apiGatewayPath: ''
+} as const
 
 /** Where the app lives, normalised. Paths begin with a slash and end without one; '' is the root. */
 export interface ResolvedAppInfo {

@@ -1,8 +1,7 @@
 import { parsePath, type ResolvedAppInfo } from './app-info.ts'
-import { oneOf } from './check.ts'
+import { OptionsError, oneOf } from './checks.ts'
 import { isLocalHost, isPublicSuffix } from './hosts.ts'
 import type { SupersessionOptions } from './options.ts'
-import { OptionsError } from './options-error.ts'
 
 /** Attributes of the session cookies. */
 export interface CookieSettings {

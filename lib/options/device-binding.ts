@@ -1,7 +1,5 @@
-import { checkNames, oneOf } from './check.ts'
-import { durationWithin } from './duration.ts'
+import { checkNames, durationWithin, OptionsError, oneOf } from './checks.ts'
 import type { DeviceBindingMethod } from './options.ts'
-import { OptionsError } from './options-error.ts'
 
 /** The option `deviceBinding`, resolved. */
 export interface DeviceBindingSettings {

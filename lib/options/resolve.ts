@@ -2,13 +2,19 @@ import type { KeyKind, SigningAlgorithm } from '../keys/algorithms.ts'
 import type { Claim, ClaimValidator, GlobalClaimValidators } from '../session/types.ts'
 import type { SessionStore } from '../stores/store.ts'
 import { parseOrigin, type ResolvedAppInfo, resolveAppInfo } from './app-info.ts'
-import { type Check, checkNames, functionOf, integerWithin, numberWithin, oneOf } from './check.ts'
+import {
+  type Check,
+  checkNames,
+  durationWithin,
+  functionOf,
+  integerWithin,
+  numberWithin,
+  OptionsError,
+  oneOf
+} from './checks.ts'
 import { type CookieSettings, resolveCookies } from './cookies.ts'
-import { defaults } from './defaults.ts'
 import { type DeviceBindingSettings, resolveDeviceBinding } from './device-binding.ts'
-import { durationWithin } from './duration.ts'
 import type { AntiCsrfMode, SessionOverrides, SupersessionOptions } from './options.ts'
-import { OptionsError } from './options-error.ts'
 
 /** The options as the rest of the plugin reads them: checked, defaulted, frozen. */
 export interface Settings {
@@ -49,6 +55,33 @@ export interface Settings {
 
 type Name = keyof SupersessionOptions
 type Given = { readonly [name in Name]?: unknown }
+
+/** How the plugin behaves untouched. */
+const defaults = {
+  /** As the SuperTokens core. */
+  accessTokenValidity: '1h',
+  /** Off, so that lifetimes are what they say. */
+  accessTokenValidityJitter: 0,
+  /** As the SuperTokens core. */
+  refreshTokenValidity: '100d',
+  /** Longer than any honest retry, far shorter than a thief waits. */
+  refreshGracePeriod: '30s',
+  /** As the SuperTokens core. */
+  accessTokenSigningKeyUpdateInterval: '7d',
+  useDynamicAccessTokenSigningKey: true,
+  /** As the SuperTokens core. */
+  signingAlgorithm: 'RS256',
+  /** For about 17,000 tokens signed by RS256. */
+  accessTokenCacheMB: 32,
+  revocationInterval: '1s',
+  allowedOrigins: [],
+  exposeAccessTokenToFrontendInCookieBasedAuth: false,
+  recordAddress: false,
+  claims: [],
+  globalClaimValidators: [],
+  override: {},
+  requestProperty: 'session'
+} as const
 
 /** What each option of the session plugin has to be; all others are the errors plugin's. */
 const checks = {

@@ -4,9 +4,9 @@ import {
   checkMembers,
   functionOf,
   numberWithin,
+  OptionsError,
   oneOf
-} from '../options/check.ts'
-import { OptionsError } from '../options/options-error.ts'
+} from '../options/checks.ts'
 import { checkClaim } from './claims/validate-claims.ts'
 import type { Sessions } from './types.ts'
 import { checkVerifyOptions } from './verify.ts'

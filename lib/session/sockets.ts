@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { UnauthorisedError } from '../errors/session-errors.ts'
 import { webSocketErrorHandler } from '../errors/websocket/socket-errors.ts'
-import { checkNames } from '../options/check.ts'
+import { checkNames } from '../options/checks.ts'
 import type { Revocation } from '../stores/store.ts'
 import { createdAtOf } from './records.ts'
 import type { ClosableSocket } from './types.ts'

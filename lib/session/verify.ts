@@ -6,7 +6,7 @@ import {
   TryRefreshTokenError,
   UnauthorisedError
 } from '../errors/session-errors.ts'
-import { type Check, checkMembers, functionOf, oneOf } from '../options/check.ts'
+import { type Check, checkMembers, functionOf, oneOf } from '../options/checks.ts'
 import type { SessionRecord } from '../stores/store.ts'
 import { customClaimsOf } from '../tokens/access-token.ts'
 import { NO_COOKIES, parseCookies } from '../transport/cookies.ts'

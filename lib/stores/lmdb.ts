@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { checkNames } from '../options/check.ts'
-import { OptionsError } from '../options/options-error.ts'
+import { checkNames, OptionsError } from '../options/checks.ts'
 import { decodeRecord, encodeRecord } from './lmdb-record.ts'
 import type {
   Revocation,

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { checkNames, integerWithin } from '../options/check.ts'
-import { OptionsError } from '../options/options-error.ts'
+import { checkNames, integerWithin, OptionsError } from '../options/checks.ts'
 import type {
   Revocation,
   RevocationPage,

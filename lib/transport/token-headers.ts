@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { oneOf } from '../options/check.ts'
+import { oneOf } from '../options/checks.ts'
 import { isLocalHost } from '../options/hosts.ts'
 import type { Settings } from '../options/resolve.ts'
 import type { AccessTokenPayload, TokenType, TransferMethod } from '../session/types.ts'

@@ -1,7 +1,6 @@
 import { ERRORS_OPTIONS, type ErrorsOptions } from '../errors/options.ts'
-import { checkNames } from '../options/check.ts'
+import { checkNames, OptionsError } from '../options/checks.ts'
 import type { AppInfo, Duration, SupersessionOptions } from '../options/options.ts'
-import { OptionsError } from '../options/options-error.ts'
 import { partOptions, resolveSettings, type Settings } from '../options/resolve.ts'
 import type { SessionStore } from '../stores/store.ts'
 

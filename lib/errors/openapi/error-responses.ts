@@ -1,5 +1,5 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
-import { checkNames } from '../../options/check.ts'
+import { checkNames } from '../../options/checks.ts'
 import { reasonPhrase } from '../http-exception.ts'
 import { renderProblem } from '../render.ts'
 import { tableOf } from '../scope.ts'

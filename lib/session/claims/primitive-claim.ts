@@ -1,4 +1,4 @@
-import { OptionsError } from '../../options/options-error.ts'
+import { OptionsError } from '../../options/checks.ts'
 import type { ClaimValidator } from '../types.ts'
 import { SessionClaim } from './session-claim.ts'
 import { type ValidatorOptions, valueValidator } from './value-validator.ts'

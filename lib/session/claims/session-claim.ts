@@ -1,4 +1,4 @@
-import { type Check, checkNames, numberWithin } from '../../options/check.ts'
+import { type Check, checkNames, numberWithin } from '../../options/checks.ts'
 import type { Awaitable } from '../../stores/store.ts'
 import { isProtectedClaim } from '../../tokens/access-token.ts'
 import type { Claim, ClaimSubject, JsonObject } from '../types.ts'

@@ -1,6 +1,6 @@
 import { type Awaitable, isPromise } from '../../awaitable.ts'
 import type { ClaimValidationError } from '../../errors/session-errors.ts'
-import { OptionsError } from '../../options/options-error.ts'
+import { OptionsError } from '../../options/checks.ts'
 import type {
   AccessTokenPayload,
   Claim,

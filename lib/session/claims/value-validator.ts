@@ -1,5 +1,4 @@
-import { checkNames } from '../../options/check.ts'
-import { OptionsError } from '../../options/options-error.ts'
+import { checkNames, OptionsError } from '../../options/checks.ts'
 import type { ClaimContext, ClaimValidator, JsonObject } from '../types.ts'
 import { checkMaxAge, type SessionClaim } from './session-claim.ts'
 

@@ -1,4 +1,35 @@
-import { OptionsError } from './options-error.ts'
+/**
+ * An option that registration cannot work with: unknown, of the wrong type or out of bounds.
+ *
+ * Names the option and what it expects, and says of what type the value was. Never holds the value:
+ * options carry secrets.
+ */
+export class OptionsError extends TypeError {
+  readonly code = 'SUPERSESSION_INVALID_OPTION'
+  /** The option as the app wrote it, with a path where it is nested: `validation.maxIssues`. */
+  readonly option: string
+  /** What would have been right, as the end of a sentence: `an integer from 400 to 599`. */
+  readonly expected: string
+  /** The type of the value that was given. */
+  readonly received: string
+
+  /**
+   * @param value - What was given. Only its type is kept.
+   */
+  constructor(option: string, expected: string, value?: unknown) {
+    const received = typeName(value)
+    super(`Option '${option}' must be ${expected}, received ${received}`)
+    this.name = 'OptionsError'
+    this.option = option
+    this.expected = expected
+    this.received = received
+  }
+}
+
+function typeName(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'array' : typeof value
+}
 
 /** Checks one option: gives back the value, typed, or throws an `OptionsError`. */
 export type Check<T> = (value: unknown, option: string) => T
@@ -113,4 +144,28 @@ function editsBetween(from: string, to: string): number {
     previous = current
   }
   return Number(previous[to.length])
+}
+
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
+const PATTERN = /^(\d+(?:\.\d+)?)([smhd])$/
+
+/**
+ * Reads a duration: seconds as a number, or a number with a unit, `'15m'`. The bounds are in
+ * seconds, inclusive. Answers milliseconds.
+ *
+ * A bare numeric string is refused: nobody can tell its unit.
+ */
+export function durationWithin(min: number, max: number): Check<number> {
+  const expected = `a duration from ${min} to ${max} seconds, as a number or with a unit, such as '15m'`
+  return (value, option) => {
+    const seconds = typeof value === 'string' ? secondsOf(value) : value
+    if (typeof seconds !== 'number' || !(seconds >= min && seconds <= max))
+      throw new OptionsError(option, expected, value)
+    return Math.round(seconds * 1000)
+  }
+}
+
+function secondsOf(text: string): number {
+  const [, amount, unit] = PATTERN.exec(text) ?? []
+  return Number(amount) * (UNIT_SECONDS[unit ?? ''] ?? Number.NaN)
 }

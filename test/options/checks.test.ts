@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { OptionsError } from '../../lib/options/options-error.ts'
+import { OptionsError } from '../../lib/options/checks.ts'
 
 test('an options error names the option, what it expects and the type it got', (t) => {
   const error = new OptionsError('secret', 'a string of at least 32 bytes', 'hunter2')
