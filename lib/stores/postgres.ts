@@ -131,11 +131,6 @@ function indexesOf(table: string): readonly Index[] {
   return [index('of_user', 'user_id, handle'), index('by_day', 'ends_on')]
 }
 
-/** Indexes of earlier versions, which every refresh had to write. */
-function formerIndexesOf(table: string): readonly string[] {
-  return [`${table}_sessions_by_user`, `${table}_sessions_by_end`]
-}
-
 const DEFAULT_TABLE = 'supersession'
 const TABLE = /^(?:[a-z_][a-z0-9_]{0,39}\.)?[a-z_][a-z0-9_]{0,39}$/
 
@@ -159,14 +154,11 @@ const DAY_MS = 86_400_000
 
 /** What waits for a lock on a table holds up all others, so it does not wait for a long transaction. */
 const SHORT_WAIT = "SET LOCAL lock_timeout = '2s';\n"
-const LOCK_NOT_AVAILABLE = '55P03'
 
-/** SQLSTATE of what another process has created meanwhile: duplicate_table and unique_violation. */
-const CREATED_MEANWHILE = new Set<unknown>(['42P07', '23505'])
 /** By SQLSTATE: lock_not_available and query_canceled. */
 const REMEDIES = new Map<unknown, string>([
   [
-    LOCK_NOT_AVAILABLE,
+    '55P03',
     'a transaction has used the table for longer than two seconds. Call it again when that has ended'
   ],
   [
@@ -176,6 +168,8 @@ const REMEDIES = new Map<unknown, string>([
 ])
 /** SQLSTATE of what says nothing but "again": serialization_failure and deadlock_detected. */
 const RETRIED_CODES = new Set<unknown>(['40001', '40P01'])
+/** These, and of what another process makes: duplicate_table and unique_violation. */
+const CROSSED_CODES = new Set<unknown>([...RETRIED_CODES, '42P07', '23505'])
 const MAX_ATTEMPTS = 20
 
 class StatementStore implements PostgresStore {
@@ -202,65 +196,37 @@ class StatementStore implements PostgresStore {
 
   async #migrate(): Promise<void> {
     const table = this.#table
-    if (!(await this.#exists(`${table}_sessions`))) {
+    const { rows } = await this.#query('SELECT to_regclass($1) AS found', [`${table}_sessions`])
+    if (rows[0]?.['found'] === null) {
       await this.#query(LOCK + postgresSchema(table))
       return
     }
-    await this.#query(LOCK + tablesOf(table))
-    await this.#addColumn()
-    for (const index of indexesOf(table)) await this.#createIndex(index)
-    for (const name of formerIndexesOf(table)) await this.#dropIndex(name)
+    await this.#query(`${LOCK}${tablesOf(table)}\n${SHORT_WAIT}${this.#statements.addColumn}`)
+    for (const index of indexesOf(table)) if (!(await this.#createIndex(index))) return
+    await this.#query(LOCK + SHORT_WAIT + this.#statements.dropFormerIndexes)
     for (let count = MIGRATION_BATCH; count === MIGRATION_BATCH; )
       count = Number((await this.#query(this.#statements.fillColumn)).rowCount)
   }
 
-  /** Asks first: even where there is nothing to add, ALTER TABLE waits for all other statements. */
-  async #addColumn(): Promise<void> {
-    if (await this.#hasColumn()) return
-    try {
-      await this.#query(LOCK + SHORT_WAIT + this.#statements.addColumn)
-    } catch (error) {
-      // A process that makes an index holds the table, and has added the column.
-      if (!(await this.#hasColumn())) throw error
-    }
-  }
-
-  /** Where others do not let go of the table in time, the next start drops it. */
-  async #dropIndex(name: string): Promise<void> {
-    if (!(await this.#exists(name))) return
-    try {
-      await this.#query(`${LOCK}${SHORT_WAIT}DROP INDEX IF EXISTS ${name}`)
-    } catch (error) {
-      if ((error as { code?: unknown }).code !== LOCK_NOT_AVAILABLE) throw error
-    }
-  }
-
-  /** Creates an index while the table is in use, and anew where such a statement broke off. */
-  async #createIndex({ name, create }: Index): Promise<void> {
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const { rows } = await this.#client.query(this.#statements.indexState, [name])
-      const state = rows[0]?.['state']
-      // Another process is at it; the index is there when it is done.
-      if (state === 'valid' || state === 'in progress') return
-      if (state === 'broken')
+  /**
+   * Creates an index while the table is in use, unless it is there.
+   *
+   * @returns `false` where another process is at it, which then does the rest as well.
+   */
+  async #createIndex({ name, create }: Index): Promise<boolean> {
+    for (let attempt = 1; ; attempt++) {
+      const { rows } = await this.#query(this.#statements.indexState, [name])
+      const isValid = rows[0]?.['is_valid']
+      if (rows[0]?.['is_busy'] === true) return false
+      if (isValid === true) return true
+      // It broke off while it was made.
+      if (isValid === false)
         await this.#query(`DROP INDEX CONCURRENTLY IF EXISTS ${this.#schema()}${name}`)
-      try {
-        await this.#client.query(create('CONCURRENTLY IF NOT EXISTS'))
-      } catch (error) {
-        const { code } = error as { code?: unknown }
-        if (!CREATED_MEANWHILE.has(code) && !RETRIED_CODES.has(code)) throw error
-      }
+      const created = this.#client.query(create('CONCURRENTLY IF NOT EXISTS'))
+      await created.catch((error: { code?: unknown }) => {
+        if (attempt === MAX_ATTEMPTS || !CROSSED_CODES.has(error.code)) throw error
+      })
     }
-    throw new Error(`PostgreSQL did not create the index ${name}`)
-  }
-
-  async #exists(name: string): Promise<boolean> {
-    const { rows } = await this.#client.query('SELECT to_regclass($1) IS NOT NULL AS found', [name])
-    return rows[0]?.['found'] === true
-  }
-
-  async #hasColumn(): Promise<boolean> {
-    return (await this.#query(this.#statements.findColumn)).rowCount === 1
   }
 
   #schema(): string {
@@ -297,7 +263,7 @@ class StatementStore implements PostgresStore {
     const found = rows.map(toRecord)
     return {
       records: found.filter(({ expiresAt }) => expiresAt > nowMs),
-      next: found.length < limit ? null : (found.at(-1)?.handle ?? null)
+      next: found[limit - 1]?.handle ?? null
     }
   }
 
@@ -313,17 +279,24 @@ class StatementStore implements PostgresStore {
    * A transaction with a lower number can commit later, so that a place in a sequence is no cursor. It
    * is the snapshot of a round: the next one answers what that did not see. While a round lasts the
    * place of its last row is there too, and the snapshot that it began with.
+   *
+   * A server that was restored, or that took over, may count transactions from a lower number on. When
+   * it was started tells it from the one before, and then everything is answered anew.
    */
   async revokedSince(cursor: string | null, limit: number): Promise<RevocationPage> {
-    const [seen = EMPTY_SNAPSHOT, txid = '0', position = '0', begun] = cursor?.split(' ') ?? []
+    const [server, seen = EMPTY_SNAPSHOT, txid = '0', position = '0', begun] =
+      cursor?.split(' ') ?? []
     const { rows } = await this.#query(this.#statements.revokedSince, [seen, txid, position, limit])
+    const startedAt = String(rows[0]?.['started_at'])
+    if (startedAt !== (server ?? startedAt)) return this.revokedSince(null, limit)
     const next = begun ?? String(rows[0]?.['snapshot'])
     const page = rows.filter(({ revocation }) => revocation !== null)
     const last = page.at(-1)
     const isLast = page.length < limit
+    const place = isLast ? [next] : [seen, last?.['txid'], last?.['position'], next]
     return {
       revocations: page.map(({ revocation }) => JSON.parse(String(revocation))),
-      cursor: isLast ? next : `${seen} ${last?.['txid']} ${last?.['position']} ${next}`,
+      cursor: [startedAt, ...place].join(' '),
       isLast
     }
   }
@@ -389,11 +362,23 @@ function statementsOf(table: string) {
   const [sessions, keys] = [`${table}_sessions`, `${table}_keys`]
   const revocations = `${table}_revocations`
   return {
-    findColumn: `SELECT 1 FROM pg_attribute
-WHERE attrelid = '${sessions}'::regclass AND attname = 'ends_on' AND NOT attisdropped`,
+    // It takes no time, since the default is constant. But ALTER TABLE waits for all other statements
+    // even where there is nothing to add.
+    addColumn: `DO $$ BEGIN
+  IF NOT EXISTS (
+    SELECT FROM pg_attribute
+    WHERE attrelid = '${sessions}'::regclass AND attname = 'ends_on' AND NOT attisdropped
+  ) THEN
+    ALTER TABLE ${sessions} ADD COLUMN IF NOT EXISTS ends_on integer NOT NULL DEFAULT 0;
+  END IF;
+END $$`,
 
-    // Takes no time, since the default is constant.
-    addColumn: `ALTER TABLE ${sessions} ADD COLUMN IF NOT EXISTS ends_on integer NOT NULL DEFAULT 0`,
+    // Every refresh had to write them. Where others do not let go of the table in time, the next start
+    // drops them.
+    dropFormerIndexes: `DO $$ BEGIN
+  DROP INDEX IF EXISTS ${sessions}_by_user, ${sessions}_by_end;
+EXCEPTION WHEN lock_not_available THEN NULL;
+END $$`,
 
     fillColumn: `WITH former AS MATERIALIZED (
   SELECT handle FROM ${sessions} WHERE ends_on = 0 LIMIT ${MIGRATION_BATCH} FOR UPDATE SKIP LOCKED
@@ -401,11 +386,13 @@ WHERE attrelid = '${sessions}'::regclass AND attname = 'ends_on' AND NOT attisdr
 UPDATE ${sessions} SET ends_on = expires_at / ${DAY_MS} FROM former
 WHERE ${sessions}.handle = former.handle`,
 
-    indexState: `SELECT CASE WHEN indisvalid THEN 'valid' WHEN pid IS NULL THEN 'broken'
-  ELSE 'in progress' END AS state
-FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
-LEFT JOIN pg_stat_progress_create_index ON index_relid = indexrelid
-WHERE indrelid = '${sessions}'::regclass AND relname = $1`,
+    indexState: `SELECT (
+    SELECT indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+    WHERE indrelid = '${sessions}'::regclass AND relname = $1
+  ) AS is_valid, EXISTS (
+    SELECT FROM pg_stat_progress_create_index
+    WHERE relid = '${sessions}'::regclass AND datname = current_database()
+  ) AS is_busy`,
 
     insert: `INSERT INTO ${sessions}
   (handle, user_id, created_at, expires_at, session_data, payload, device, key_kind, rotation, revision,
@@ -434,17 +421,15 @@ ORDER BY handle LIMIT $3`,
     addRevocations: `INSERT INTO ${revocations} (expires_at, revocation)
 SELECT * FROM unnest($1::bigint[], $2::text[])`,
 
-    // A server that was restored, or took over, may count transactions from a lower number on.
-    revokedSince: `SELECT snapshot, txid, position, revocation
-FROM (SELECT txid_current_snapshot() AS snapshot) AS of_now
-CROSS JOIN LATERAL (
-  SELECT CASE WHEN txid_snapshot_xmax($1::txid_snapshot) > txid_snapshot_xmax(snapshot)
-    THEN '${EMPTY_SNAPSHOT}' ELSE $1::txid_snapshot END AS seen
-) AS before
+    revokedSince: `SELECT started_at, snapshot, txid, position, revocation
+FROM (
+  SELECT floor(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint AS started_at,
+    txid_current_snapshot() AS snapshot
+) AS of_now
 LEFT JOIN LATERAL (
   SELECT txid, position, revocation FROM ${revocations}
-  WHERE txid >= txid_snapshot_xmin(seen) AND (txid, position) > ($2::bigint, $3::bigint)
-    AND NOT txid_visible_in_snapshot(txid, seen)
+  WHERE txid >= txid_snapshot_xmin($1::txid_snapshot) AND (txid, position) > ($2::bigint, $3::bigint)
+    AND NOT txid_visible_in_snapshot(txid, $1::txid_snapshot)
   ORDER BY txid, position LIMIT $4
 ) AS found ON true`,
 

@@ -86,7 +86,7 @@ export const durableStores: readonly DurableStore[] = [
       }
     },
     connect(host) {
-      const client = new pg.Pool({ host, user: 'postgres' })
+      const client = new pg.Pool({ host, user: 'postgres', statement_timeout: 10_000 })
       client.on('error', ignore)
       return { store: postgresStore({ client }), disconnect: () => client.end() }
     }
