@@ -13,31 +13,35 @@ export interface ClaimValidationError {
   readonly reason?: unknown
 }
 
-/** Why a session was refused. These codes do not change. */
-export type SessionErrorReason =
-  | 'no-token'
-  | 'malformed'
-  | 'expired'
-  | 'not-yet-valid'
-  | 'signature'
-  | 'unknown-key'
-  | 'algorithm'
-  | 'key-kind'
-  | 'issuer'
-  | 'anti-csrf'
-  | 'custom-header'
-  | 'origin'
-  | 'duplicate-cookies'
-  | 'first-generation'
-  | 'refresh-token'
-  | 'stale'
-  | 'revoked'
-  | 'ended'
-  | 'theft'
-  | 'claims'
-  | 'device'
-  | 'proof'
-  | 'unbound'
+/** Why sessions are refused, as codes that do not change, and what each means. */
+export const SESSION_ERROR_REASONS = {
+  'no-token': 'the request has no access token',
+  malformed: 'what came as access token is no access token',
+  expired: 'the access token has expired',
+  'not-yet-valid': 'the access token is not valid yet',
+  signature: 'the signature of the access token is wrong',
+  'unknown-key': 'the key of the access token is unknown',
+  algorithm: 'the header of the access token is not the one that its key writes',
+  'key-kind': 'the access token is signed by a key of the other kind',
+  issuer: 'the access token is of another issuer',
+  'anti-csrf': 'the anti-CSRF token is missing or another one',
+  'custom-header': 'the header rid is missing',
+  origin: 'the request came from a page that is not the website',
+  'duplicate-cookies': 'a session cookie came more than once',
+  'first-generation': 'a cookie of the first generation of the protocol came along',
+  'refresh-token': 'what came as refresh token was not issued here',
+  stale: 'the session has gone on with other tokens',
+  revoked: 'the session was revoked',
+  ended: 'the session is gone or expired',
+  theft: 'a refresh token came back after it was rotated away',
+  claims: 'a claim does not pass its validator',
+  device: 'the session is bound to a device that did not show itself',
+  proof: 'the proof of the device is refused',
+  unbound: 'the session is not bound to a device'
+} as const
+
+/** Why a session was refused. */
+export type SessionErrorReason = keyof typeof SESSION_ERROR_REASONS
 
 /** What every session error may be given. */
 export interface SessionErrorInit {
@@ -126,6 +130,10 @@ export abstract class SessionError<T extends string = string, P = unknown> exten
   }
 }
 
+function explain({ reason }: SessionErrorInit): string | undefined {
+  return reason && SESSION_ERROR_REASONS[reason]
+}
+
 /** There is no session: nothing was sent, or what was sent belongs to none that is alive. */
 export class UnauthorisedError extends SessionError<'UNAUTHORISED', { clearTokens: boolean }> {
   /**
@@ -133,17 +141,25 @@ export class UnauthorisedError extends SessionError<'UNAUTHORISED', { clearToken
    * where clearing would race with a refresh that is under way. Default `true`.
    */
   constructor(
-    message = 'unauthorised',
+    message?: string,
     { clearTokens = true, ...init }: SessionErrorInit & { clearTokens?: boolean } = {}
   ) {
-    super('UNAUTHORISED', message, { payload: { clearTokens }, clearTokens, ...init })
+    super('UNAUTHORISED', message ?? explain(init) ?? 'unauthorised', {
+      payload: { clearTokens },
+      clearTokens,
+      ...init
+    })
   }
 }
 
 /** The access token is expired, unknown or not confirmed; a refresh brings a good one. */
 export class TryRefreshTokenError extends SessionError<'TRY_REFRESH_TOKEN', undefined> {
-  constructor(message = 'try refresh token', init: SessionErrorInit = {}) {
-    super('TRY_REFRESH_TOKEN', message, { payload: undefined, clearTokens: false, ...init })
+  constructor(message?: string, init: SessionErrorInit = {}) {
+    super('TRY_REFRESH_TOKEN', message ?? explain(init) ?? 'try refresh token', {
+      payload: undefined,
+      clearTokens: false,
+      ...init
+    })
   }
 }
 
