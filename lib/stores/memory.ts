@@ -78,7 +78,7 @@ export class MemoryStore implements SessionStore {
       records: page
         .map((handle) => this.#records.get(handle) as SessionRecord)
         .filter(({ expiresAt }) => expiresAt > nowMs),
-      next: start + limit < handles.length ? (page.at(-1) ?? null) : null
+      next: start + limit < handles.length ? (handles[start + limit - 1] as string) : null
     }
   }
 

@@ -57,6 +57,20 @@ test('processes agree again after their store was emptied', async (t) => {
   t.same(old.all, fresh.all)
 })
 
+test('a key that could not be put back is put back with the next look', async (t) => {
+  const store = memoryStore()
+  const keys = await RefreshKeys.open(store, [], START_MS)
+  const [own] = await store.listKeys()
+  await store.deleteKeys([String(own?.kid)])
+  const addKey = store.addKey.bind(store)
+  store.addKey = () => false
+  await keys.adopt(await store.listKeys())
+  store.addKey = addKey
+  t.same(await store.listKeys(), [])
+  await keys.adopt(await store.listKeys())
+  t.same(await store.listKeys(), [own])
+})
+
 test('a store that neither takes a key nor has one is an error', async (t) => {
   const store = memoryStore()
   const deaf = new Proxy(store, {

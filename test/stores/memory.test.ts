@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { memoryStore } from '../../lib/index.ts'
+import { memoryStore, type SessionStore } from '../../lib/index.ts'
 import { handlesOf } from '../builders/handles-of.ts'
 import { newRecord } from '../builders/record.ts'
 import { testStoreContract } from './contract.ts'
@@ -7,6 +7,11 @@ import { testStoreContract } from './contract.ts'
 testStoreContract('memoryStore', () => {
   const store = memoryStore()
   return () => store
+})
+
+testStoreContract('a store that keeps no revocations', () => {
+  const store = Object.assign(memoryStore(), { addRevocations: undefined, revokedSince: undefined })
+  return () => store as unknown as SessionStore
 })
 
 test('other work has its turn while the sessions of a user are ended', async (t) => {

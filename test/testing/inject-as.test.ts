@@ -45,7 +45,10 @@ test('a login may lie some time back', async (t) => {
 
 for (const method of ['cookie', 'header'] as const) {
   test(`by ${method}: a token that a reply brings is taken over`, async (t) => {
-    const { app } = await buildApp(t, { getTokenTransferMethod: () => method })
+    const { app } = await buildApp(t, {
+      getTokenTransferMethod: () => method,
+      revocationInterval: 0
+    })
     app.post('/upgrade', { preHandler: app.verifySession() }, async ({ session }) => {
       await session.mergePayload({ team: 'blue' })
       return {}

@@ -217,6 +217,30 @@ test('with the store of the issuer a revoked session is refused soon, and its co
   t.equal((await get(bob)).statusCode, 200)
 })
 
+test('with the store of the issuer a leaked key is refused soon, and the next one is accepted', async (t) => {
+  const store = memoryStore()
+  const { issuer, orders } = await buildServices(t, {
+    issuer: { store },
+    orders: { store, revocationInterval: 0.001 }
+  })
+  const client = new Client(issuer, 'header')
+  await client.login()
+  const get = () =>
+    orders.inject({ url: '/orders', headers: { cookie: `sAccessToken=${client.accessToken}` } })
+  t.equal((await get()).statusCode, 200)
+  // Another one that the verifier has not seen.
+  await issuer.sessions.createJWT({}, { useStaticSigningKey: true })
+  await issuer.sessions.rotateKeys({ revoke: true })
+  let reply = await get()
+  while (reply.statusCode === 200) {
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    reply = await get()
+  }
+  t.same(reply.json(), { type: 'TRY_REFRESH_TOKEN', reason: 'unknown-key' })
+  t.equal((await client.refresh()).statusCode, 200)
+  t.equal((await get()).statusCode, 200)
+})
+
 test('with the store of the issuer a socket closes with its session', async (t) => {
   const store = memoryStore()
   const { app: issuer, clock } = await buildApp(t, { store })
