@@ -401,9 +401,13 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $4::bigint / ${DAY_MS})`,
 
     get: `SELECT * FROM ${sessions} WHERE handle = $1`,
 
-    // Who comes second waits for the row's lock, and then finds another revision.
+    // Who comes second waits for the row's lock, and then finds another revision. A long value that is
+    // set is stored anew, even where it is the same: only a column that is set to itself is left alone.
     replace: `UPDATE ${sessions}
-SET user_id = $2, created_at = $3, expires_at = $4, session_data = $5, payload = $6, device = $7,
+SET user_id = $2, created_at = $3, expires_at = $4,
+  session_data = CASE WHEN session_data = $5 THEN session_data ELSE $5 END,
+  payload = CASE WHEN payload = $6 THEN payload ELSE $6 END,
+  device = CASE WHEN device = $7 THEN device ELSE $7 END,
   key_kind = $8, rotation = $9, revision = $10, ends_on = $4::bigint / ${DAY_MS}
 WHERE handle = $1 AND revision = $11`,
 
