@@ -284,8 +284,9 @@ class StatementStore implements PostgresStore {
    * it was started tells it from the one before, and then everything is answered anew.
    */
   async revokedSince(cursor: string | null, limit: number): Promise<RevocationPage> {
-    const [server, seen = EMPTY_SNAPSHOT, txid = '0', position = '0', begun] =
-      cursor?.split(' ') ?? []
+    const [server, seen = EMPTY_SNAPSHOT, ...place] = cursor?.split(' ') ?? []
+    // A snapshot begins with the number of the oldest transaction that it did not see.
+    const [txid = seen.split(':', 1)[0], position = '0', begun] = place
     const { rows } = await this.#query(this.#statements.revokedSince, [seen, txid, position, limit])
     const startedAt = String(rows[0]?.['started_at'])
     if (startedAt !== (server ?? startedAt)) return this.revokedSince(null, limit)
@@ -293,10 +294,10 @@ class StatementStore implements PostgresStore {
     const page = rows.filter(({ revocation }) => revocation !== null)
     const last = page.at(-1)
     const isLast = page.length < limit
-    const place = isLast ? [next] : [seen, last?.['txid'], last?.['position'], next]
+    const rest = isLast ? [next] : [seen, last?.['txid'], last?.['position'], next]
     return {
       revocations: page.map(({ revocation }) => JSON.parse(String(revocation))),
-      cursor: [startedAt, ...place].join(' '),
+      cursor: [startedAt, ...rest].join(' '),
       isLast
     }
   }
@@ -432,8 +433,7 @@ FROM (
 ) AS of_now
 LEFT JOIN LATERAL (
   SELECT txid, position, revocation FROM ${revocations}
-  WHERE txid >= txid_snapshot_xmin($1::txid_snapshot) AND (txid, position) > ($2::bigint, $3::bigint)
-    AND NOT txid_visible_in_snapshot(txid, $1::txid_snapshot)
+  WHERE (txid, position) > ($2::bigint, $3::bigint) AND NOT txid_visible_in_snapshot(txid, $1::txid_snapshot)
   ORDER BY txid, position LIMIT $4
 ) AS found ON true`,
 
