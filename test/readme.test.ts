@@ -69,6 +69,12 @@ test('the example of claims lets in whom it says', async (t) => {
   t.equal((await bob.get('/admin')).statusCode, 403)
 })
 
+test('the example of types is what the type tests declare', async (t) => {
+  const [, code = ''] = /```ts\n(.*?)```/s.exec(readme) ?? []
+  t.ok(code.includes('SessionClaims'))
+  t.ok((await readFile('types/declared/session-types.tst.ts', 'utf8')).includes(code))
+})
+
 test('the example of WebSockets closes a socket with its session', async (t) => {
   const app = await run(t, examples[5])
   await app.ready()

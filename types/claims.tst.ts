@@ -11,13 +11,6 @@ import {
   type SupersessionOptions
 } from '../lib/index.ts'
 
-// What an app declares once, for its own claims.
-declare module 'fastify' {
-  interface SessionClaims {
-    readonly plan?: 'free' | 'pro'
-  }
-}
-
 const app = Fastify()
 const fetchValue = () => undefined
 const roles = new PrimitiveArrayClaim<'admin' | 'user'>({ key: 'roles', fetchValue })
@@ -25,12 +18,6 @@ const verified = new BooleanClaim({ key: 'st-ev', fetchValue: async () => true }
 const address = new SessionClaim<{ city: string }>({ key: 'address', fetchValue })
 
 declare const session: Session
-
-test('a claim that the app declares has its type in the payload, others are unknown', () => {
-  expect(session.payload.plan).type.toBe<'free' | 'pro' | undefined>()
-  expect(session.payload['other']).type.toBe<unknown>()
-  expect(session.payload.sub).type.toBe<string>()
-})
 
 test('the value of a claim is typed by its claim', async () => {
   expect(session.getClaim(verified)).type.toBe<boolean | undefined>()

@@ -6,8 +6,10 @@ import type {
 import './fastify-errors.d.ts'
 
 declare module 'fastify' {
-  /** Types of the app's custom claims in `request.session.payload`; empty, for apps to augment. */
+  /** The app's custom claims, those of `request.session.payload`; empty, for apps to augment. */
   interface SessionClaims {}
+  /** The data that the app keeps with a session; empty, for apps to augment. */
+  interface SessionData {}
 
   interface FastifyInstance {
     /**

@@ -164,7 +164,12 @@ function hasAccessToken(
  *
  * @throws TypeError Names the field and what it has to be.
  */
-function checkNewSession(input: NewSession): Required<NewSession> {
+function checkNewSession(input: NewSession): {
+  readonly userId: string
+  readonly tenantId: string
+  readonly accessTokenPayload: JsonObject
+  readonly sessionData: JsonObject
+} {
   const { userId, tenantId = 'public' } = input
   if (typeof userId !== 'string' || userId === '' || bytesInJson(userId) > MAX_USER_ID_BYTES)
     throw new TypeError(`userId must be a string of 1 to ${MAX_USER_ID_BYTES} bytes in JSON`)
@@ -188,11 +193,11 @@ function checkNewSession(input: NewSession): Required<NewSession> {
 }
 
 /** @throws TypeError It is something else than an object. */
-export function objectOrEmpty(name: string, value: JsonObject | undefined | null): JsonObject {
+export function objectOrEmpty(name: string, value: object | undefined | null): JsonObject {
   if (value === undefined || value === null) return {}
   if (typeof value !== 'object' || Array.isArray(value))
     throw new TypeError(`${name} must be an object`)
-  return value
+  return value as JsonObject
 }
 
 function bytesInJson(text: string): number {

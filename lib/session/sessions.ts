@@ -66,7 +66,7 @@ function ownSessions(context: SessionContext): Sessions {
     },
     mergePayload: (handle, update) =>
       records.update(handle, (record) => {
-        const claims = mergeClaims(JSON.parse(record.payload) as JsonObject, update)
+        const claims = mergeClaims(JSON.parse(record.payload) as JsonObject, update as JsonObject)
         const changed = { ...record, payload: JSON.stringify(claims) }
         refuseDroppedCookie(context, changed)
         return changed

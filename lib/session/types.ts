@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest, SessionClaims } from 'fastify'
+import type { FastifyReply, FastifyRequest, SessionClaims, SessionData } from 'fastify'
 import type { Awaitable } from '../awaitable.ts'
 import type { PublicJwk } from '../keys/algorithms.ts'
 
@@ -8,11 +8,36 @@ export type JsonObject = { [key: string]: unknown }
 /** How both tokens of a session travel: in cookies, or in headers of the app's own origin. */
 export type TransferMethod = 'cookie' | 'header'
 
+/** What an app declared by augmenting an interface; `Otherwise` where it declared nothing. */
+type Declared<T, Otherwise> = keyof T extends never ? Otherwise : T
+
+/** What is given as an object of JSON: interfaces and types alike. */
+type JsonInput<T> = Declared<T, object>
+
 /**
- * What an access token of version 5 says. Custom claims stand beside these, at the root; declare
- * the types of yours by augmenting `SessionClaims` of the module `fastify`.
+ * The custom claims of an access token: as the app declares them by augmenting `SessionClaims` of the
+ * module `fastify`, else any.
  */
-export interface AccessTokenPayload extends SessionClaims {
+export type CustomClaims = Declared<SessionClaims, { readonly [claim: string]: unknown }>
+
+/**
+ * The data of a session: as the app declares it by augmenting `SessionData` of the module `fastify`,
+ * else any object.
+ */
+export type StoredSessionData = Declared<SessionData, JsonObject>
+
+/** Custom claims to merge: `null` removes one. */
+export type ClaimsUpdate = keyof SessionClaims extends never
+  ? object
+  : { readonly [Name in keyof SessionClaims]?: SessionClaims[Name] | null }
+
+/** What an access token of version 5 says. Custom claims stand beside these, at the root. */
+export type AccessTokenPayload = ProtocolClaims & CustomClaims
+
+/** The claims of the protocol. */
+export interface ProtocolClaims {
+  /** Who issued it (RFC 7519 section 4.1.1). */
+  readonly iss?: string
   /** User id. */
   readonly sub: string
   /** Recipe user id: the same as `sub`, since there is no account linking. */
@@ -30,7 +55,6 @@ export interface AccessTokenPayload extends SessionClaims {
   readonly antiCsrfToken: string | null
   /** The key that the session is bound to (RFC 7800); left out where it is not bound. */
   readonly cnf?: { readonly jkt: string }
-  readonly [claim: string]: unknown
 }
 
 /** A signed access token and what it says. */
@@ -85,9 +109,9 @@ export interface SessionInformation {
   readonly createdAt: number
   /** When the session ends unless it is refreshed. */
   readonly expiresAt: number
-  readonly sessionData: JsonObject
+  readonly sessionData: StoredSessionData
   /** Custom claims of the access token, `iss` among them. */
-  readonly accessTokenPayload: JsonObject
+  readonly accessTokenPayload: CustomClaims & { readonly iss?: string }
   /** When the client was last given a refresh token, or at the latest known to use it. */
   readonly lastRefreshedAt: number
   /** What was known of the client when it logged in. */
@@ -133,13 +157,13 @@ export interface Session {
    * Reads the session's data from the store.
    * @throws {@link UnauthorisedError} The session is gone.
    */
-  getData(): Promise<JsonObject>
+  getData(): Promise<StoredSessionData>
 
   /**
    * Replaces the session's data in the store.
    * @throws {@link UnauthorisedError} The session is gone.
    */
-  updateData(data: JsonObject): Promise<void>
+  updateData(data: JsonInput<SessionData>): Promise<void>
 
   /**
    * Merges custom claims into the access token: at the root, `null` removes. The client gets a new
@@ -149,7 +173,7 @@ export interface Session {
    * @throws TypeError `update` names a claim of the protocol, such as `sub`, or the access token would
    * not fit its cookie.
    */
-  mergePayload(update: JsonObject): Promise<void>
+  mergePayload(update: ClaimsUpdate): Promise<void>
 
   /**
    * Runs claim validators, those of values that are missing or too old after fetching them anew.
@@ -190,6 +214,21 @@ export interface Session {
   revoke(): Promise<void>
 }
 
+/**
+ * A request of a route whose session is not required: annotate the handler's with it, so that the
+ * compiler asks what is to happen without a session. Types of hooks cannot do that by themselves.
+ *
+ * ```ts
+ * app.get('/', { preHandler: optional }, async (request: WithOptionalSession) =>
+ *   request.session?.userId ?? 'nobody'
+ * )
+ * ```
+ */
+export type WithOptionalSession<Request extends FastifyRequest = FastifyRequest> = Omit<
+  Request,
+  'session'
+> & { readonly session: Session | null }
+
 /** What is needed of a WebSocket, such as one of `@fastify/websocket`. */
 export interface ClosableSocket {
   readonly readyState: number
@@ -214,12 +253,12 @@ export interface NewSession {
    * of JSON, and no more than a cookie has room for where tokens travel in cookies.
    * @defaultValue {}
    */
-  readonly accessTokenPayload?: JsonObject
+  readonly accessTokenPayload?: JsonInput<SessionClaims>
   /**
    * Kept on the server.
    * @defaultValue {}
    */
-  readonly sessionData?: JsonObject
+  readonly sessionData?: JsonInput<SessionData>
 }
 
 /** A session and its tokens, for apps that move them by themselves. */
@@ -355,14 +394,14 @@ export interface Sessions {
   /** What the store knows of a session; `null` where it is gone or expired. */
   info(handle: string): Promise<SessionInformation | null>
   /** Replaces a session's data. @returns `false` where the session is gone. */
-  updateData(handle: string, data: JsonObject): Promise<boolean>
+  updateData(handle: string, data: JsonInput<SessionData>): Promise<boolean>
   /**
    * Merges custom claims: at the root, `null` removes. The client sees them with its next refresh.
    * @returns `false` where the session is gone.
    * @throws TypeError `update` names a claim of the protocol, such as `sub`, or the access token would
    * not fit its cookie.
    */
-  mergePayload(handle: string, update: JsonObject): Promise<boolean>
+  mergePayload(handle: string, update: ClaimsUpdate): Promise<boolean>
 
   /** Fetches a claim and sets it. @returns `false` where the session is gone. */
   fetchClaim(handle: string, claim: Claim<unknown>): Promise<boolean>
@@ -393,7 +432,7 @@ export interface Sessions {
    * @param options.useStaticSigningKey - Default `true`: a key that is never rotated.
    */
   createJWT(
-    payload?: JsonObject,
+    payload?: object,
     options?: { readonly validitySeconds?: number; readonly useStaticSigningKey?: boolean }
   ): Promise<string>
   /**

@@ -1,14 +1,14 @@
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
-import type { Claim, JsonObject, Session, SessionTokens } from '../session/types.ts'
+import type { Claim, NewSession, Session, SessionTokens } from '../session/types.ts'
 import type { TestClock } from './test-clock.ts'
 
 export interface InjectAsOptions {
   /** Custom claims of the access token. @defaultValue {} */
-  readonly payload?: JsonObject
+  readonly payload?: NonNullable<NewSession['accessTokenPayload']>
   /** Claims and their values, as `[claim, value]`. @defaultValue [] */
   readonly claims?: readonly (readonly [claim: Claim<unknown>, value: unknown])[]
   /** @defaultValue {} */
-  readonly sessionData?: JsonObject
+  readonly sessionData?: NonNullable<NewSession['sessionData']>
   /** @defaultValue 'public' */
   readonly tenantId?: string
   /**
