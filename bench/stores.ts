@@ -186,7 +186,8 @@ async function measureRefreshes(host: string): Promise<void> {
     forEachNumber(REFRESHES, async (number) => {
       const index = number % REFRESHED
       for (const next of cycleOf(records[index] as SessionRecord)) {
-        await store.replace(next, next.revision - 1)
+        if (!(await store.replace(next, next.revision - 1)))
+          throw new Error('A session was refreshed twice at a time: give more --refreshes')
         records[index] = next
       }
     })

@@ -60,7 +60,8 @@ export function postgresStore(options: PostgresStoreOptions): PostgresStore {
 }
 
 /**
- * The tables and indexes, as SQL that can be run again: for tools that manage the schema.
+ * The tables and indexes, as SQL that can be run again: for tools that manage the schema. What tables
+ * of earlier versions need before is in docs/stores.md.
  *
  * @param table - As given to {@link postgresStore}.
  */
@@ -166,6 +167,7 @@ const REMEDIES = new Map<unknown, string>([
     "an index takes longer than statement_timeout allows. Call it once with a client without a limit, new pg.Pool({ options: '-c statement_timeout=0' })"
   ]
 ])
+
 /** SQLSTATE of what says nothing but "again": serialization_failure and deadlock_detected. */
 const RETRIED_CODES = new Set<unknown>(['40001', '40P01'])
 /** These, and of what another process makes: duplicate_table and unique_violation. */
