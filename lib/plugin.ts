@@ -19,7 +19,7 @@ import { openRevocationWatch } from './session/revoke.ts'
 import { createSessions } from './session/sessions.ts'
 import { SessionSockets } from './session/sockets.ts'
 import { checkVerifyOptions } from './session/verify.ts'
-import { decorateSession, sessionFinder } from './session/verify-hook.ts'
+import { decorateSession, hasValidators, sessionFinder } from './session/verify-hook.ts'
 import { warnOfCors, warnOfOrder, warnOfSettings } from './startup-warnings.ts'
 import { GuardedStore } from './stores/guarded-store.ts'
 import { MemoryStore, memoryStore } from './stores/memory.ts'
@@ -44,6 +44,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   app.decorate('sessions', sessions)
   decorateSession(app, {
     property: settings.requestProperty,
+    checksClaims: hasValidators(settings),
     checkOptions: checkVerifyOptions,
     find: sessionFinder(sessions, settings.appInfo.refreshPath)
   })

@@ -16,6 +16,9 @@ const ROUTES: readonly [api: keyof SessionApis, method: 'GET' | 'POST', path: st
 /** SDKs of multi-tenant apps put the tenant's id here. It decides nothing: tokens say their own. */
 const TENANT = '/:tenantId(^[a-zA-Z0-9-]+$)'
 
+/** An OpenAPI document is about the app's own routes: front ends' SDKs know these. */
+const HIDDEN = { hide: true }
+
 /** Declares the plugin's routes in a scope of their own, but for those that are switched off. */
 export async function registerRoutes(scope: FastifyInstance, apis: SessionApis): Promise<void> {
   // The SDK sends no body; a client that names a content type and sends none is welcome too.
@@ -26,7 +29,10 @@ export async function registerRoutes(scope: FastifyInstance, apis: SessionApis):
     if (handler === undefined) continue
     for (const prefix of [path, TENANT + path]) {
       // As a prefix, so that Fastify takes it with and without a slash behind, by the app's rules.
-      await scope.register(async (route) => route.route({ method, url: '/', handler }), { prefix })
+      await scope.register(
+        async (route) => route.route({ method, url: '/', schema: HIDDEN, handler }),
+        { prefix }
+      )
     }
   }
 }

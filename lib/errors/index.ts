@@ -24,7 +24,8 @@ export {
   type DocumentedException,
   type ErrorResponses,
   type ErrorResponsesOptions,
-  errorResponsesTransform
+  errorResponsesTransform,
+  sessionSecuritySchemes
 } from './openapi/error-responses.ts'
 export type { ErrorsOptions, ValidationOptions } from './options.ts'
 export { ExceptionRegistryError, on } from './registry.ts'

@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Awaitable } from '../awaitable.ts'
-import { markSessionHook } from '../errors/openapi/session-hook.ts'
+import { markSessionHook, noteSessionHooks } from '../errors/openapi/session-hook.ts'
 import { asError } from '../errors/thrown-value.ts'
+import type { Settings } from '../options/resolve.ts'
 import { TokenSession } from './session.ts'
 import type { Session, Sessions, VerifySessionHook, VerifySessionOptions } from './types.ts'
 
@@ -21,10 +22,20 @@ export interface VerifySessionSettings {
   /** @throws OptionsError An option is unknown or of the wrong type. */
   readonly checkOptions: (options: VerifySessionOptions, path: string) => void
   readonly find: FindSession
+  /** Whether there are global claim validators; for the documentation of routes. */
+  readonly checksClaims: boolean
+}
+
+/** Whether global claim validators may refuse a session. */
+export function hasValidators({
+  globalClaimValidators: given
+}: Pick<Settings, 'globalClaimValidators'>): boolean {
+  return typeof given === 'function' || given.length > 0
 }
 
 /** Adds `app.verifySession`, `request.verifySession` and the request's property for the session. */
 export function decorateSession(app: FastifyInstance, settings: VerifySessionSettings): void {
+  noteSessionHooks(app)
   app.decorate('verifySession', (options?: VerifySessionOptions) =>
     verifySessionHook(settings, options)
   )
@@ -43,7 +54,7 @@ export function decorateSession(app: FastifyInstance, settings: VerifySessionSet
  * @throws OptionsError An option is unknown or of the wrong type.
  */
 function verifySessionHook(
-  { property, checkOptions, find }: VerifySessionSettings,
+  { property, checkOptions, find, checksClaims }: VerifySessionSettings,
   options: VerifySessionOptions = {}
 ): VerifySessionHook {
   checkOptions(options, 'verifySession')
@@ -75,7 +86,11 @@ function verifySessionHook(
     )
   }
   return markSessionHook(hook, {
-    checksClaims: options.overrideGlobalClaimValidators !== undefined
+    checksClaims:
+      checksClaims ||
+      options.overrideGlobalClaimValidators !== undefined ||
+      options.deviceBound === true,
+    isOptional: options.sessionRequired === false
   })
 }
 

@@ -20,7 +20,7 @@ import {
   type Presentation,
   verifyRequest
 } from '../session/verify.ts'
-import { decorateSession } from '../session/verify-hook.ts'
+import { decorateSession, hasValidators } from '../session/verify-hook.ts'
 import { warnOfOrder } from '../startup-warnings.ts'
 import { GuardedStore } from '../stores/guarded-store.ts'
 import { AccessTokenVerifier } from '../tokens/access-token.ts'
@@ -64,6 +64,7 @@ async function verifier(app: FastifyInstance, options: VerifierOptions): Promise
   }
   decorateSession(app, {
     property: settings.requestProperty,
+    checksClaims: hasValidators(settings),
     checkOptions,
     find(request, _reply, verifyOptions) {
       keys.reloadIfStale(clock.now())

@@ -19,6 +19,23 @@ export type ErrorResponses =
   | Readonly<Record<number, string | Readonly<Record<string, unknown>>>>
   | readonly DocumentedException[]
 
+/**
+ * How sessions travel, as security schemes of OpenAPI: for `openapi.components.securitySchemes` of
+ * @fastify/swagger and for the option `securitySchemes` of {@link errorResponsesTransform}. Take one
+ * of them where tokens travel in one way.
+ */
+export const sessionSecuritySchemes: {
+  readonly sessionCookie: { readonly type: 'apiKey'; readonly in: 'cookie'; readonly name: string }
+  readonly sessionToken: {
+    readonly type: 'http'
+    readonly scheme: 'bearer'
+    readonly bearerFormat: 'JWT'
+  }
+} = {
+  sessionCookie: { type: 'apiKey', in: 'cookie', name: 'sAccessToken' },
+  sessionToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }
+}
+
 /** What @fastify/swagger hands to a transform, as far as it matters here. */
 export interface TransformInput {
   readonly schema: unknown
@@ -38,6 +55,12 @@ export interface ErrorResponsesOptions {
   readonly common?: readonly number[]
   /** Replaces the schema of a 422 everywhere. */
   readonly validationSchema?: Schema
+  /**
+   * The security schemes of routes that verify a session, such as {@link sessionSecuritySchemes}: each
+   * of them is enough. Give the same to `openapi.components.securitySchemes`.
+   * @defaultValue none: the document says nothing of them
+   */
+  readonly securitySchemes?: Readonly<Record<string, object>>
   /** The schema of other errors, for a renderer of the app's own. */
   readonly errorSchema?: Schema
 }
@@ -53,7 +76,7 @@ export function errorResponsesTransform(
   options: ErrorResponsesOptions = {}
 ): (input: TransformInput) => TransformResult {
   const given: unknown = options
-  checkNames(given, ['transform', 'common', 'validationSchema', 'errorSchema'])
+  checkNames(given, ['transform', 'common', 'securitySchemes', 'validationSchema', 'errorSchema'])
   for (const schema of [validationErrorSchema, httpValidationErrorSchema]) {
     if (app.getSchema(schema.$id) === undefined) app.addSchema(schema)
   }
@@ -111,7 +134,8 @@ function withErrors(schema: Schema, route: RouteOptions, schemas: ErrorSchemas):
   if (isValidated(schema) && !declares(declared, '422', '4xx', 'default')) {
     added['422'] = schemas.validation()
   }
-  Object.assign(added, sessionResponses(sessionRequirementOf(route)))
+  const requirement = sessionRequirementOf(route)
+  Object.assign(added, sessionResponses(requirement))
   for (const status of schemas.options.common ?? []) {
     added[status] = schemas.response(reasonPhrase(status))
   }
@@ -119,7 +143,12 @@ function withErrors(schema: Schema, route: RouteOptions, schemas: ErrorSchemas):
   if (Object.keys(added).length === 0) return schema
   // Swagger only documents a success by itself where nothing else is declared.
   const success = declares(declared, '2') ? {} : { 200: noContent }
-  return { ...schema, response: { ...success, ...added, ...declared } }
+  const security = securityOf(requirement, schemas.options)
+  return {
+    ...(security !== undefined && { security }),
+    ...schema,
+    response: { ...success, ...added, ...declared }
+  }
 }
 
 /** A type of null is how swagger is told that there is a description and no schema. */
@@ -144,6 +173,17 @@ function sessionResponses(requirement: SessionRequirement | undefined): Record<s
   }
   if (!requirement.checksClaims) return { 401: unauthorised }
   return { 401: unauthorised, 403: jsonResponse('Invalid claim', claimErrorSchema) }
+}
+
+/** One requirement per scheme, of which one has to be met; an empty one is met by everybody. */
+function securityOf(
+  requirement: SessionRequirement | undefined,
+  { securitySchemes = {} }: ErrorResponsesOptions
+): readonly object[] | undefined {
+  const names = Object.keys(securitySchemes)
+  if (requirement === undefined || names.length === 0) return undefined
+  const alternatives = names.map((name) => ({ [name]: [] }))
+  return requirement.isOptional ? [...alternatives, {}] : alternatives
 }
 
 /** The errors a route names in its config: by status, or as exception classes that say theirs. */

@@ -75,8 +75,8 @@ test('documenting errors changes no reply', async (t) => {
 test('a route that verifies a session documents 401, and 403 where claims are checked', async (t) => {
   const { app, responses } = await documentedApp(t)
   const hook = () => async () => {}
-  const plain = markSessionHook(hook(), { checksClaims: false })
-  const withClaims = markSessionHook(hook(), { checksClaims: true })
+  const plain = markSessionHook(hook(), { checksClaims: false, isOptional: false })
+  const withClaims = markSessionHook(hook(), { checksClaims: true, isOptional: false })
   app.get('/', { preHandler: [hook(), plain] }, ok)
   app.get('/claims', { onRequest: withClaims }, ok)
   t.match((await responses())['401'], {
