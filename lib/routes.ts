@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifySchema } from 'fastify'
 import type { SessionApis } from './options/options.ts'
 import { refreshDevice, registerDevice } from './session/bind-device.ts'
 import type { SessionContext } from './session/context.ts'
@@ -17,7 +17,7 @@ const ROUTES: readonly [api: keyof SessionApis, method: 'GET' | 'POST', path: st
 const TENANT = '/:tenantId(^[a-zA-Z0-9-]+$)'
 
 /** An OpenAPI document is about the app's own routes: front ends' SDKs know these. */
-const HIDDEN = { hide: true }
+const HIDDEN: FastifySchema & { readonly hide: true } = { hide: true }
 
 /** Declares the plugin's routes in a scope of their own, but for those that are switched off. */
 export async function registerRoutes(scope: FastifyInstance, apis: SessionApis): Promise<void> {
