@@ -14,6 +14,7 @@ import { openClock } from './session/clock.ts'
 import type { SessionContext } from './session/context.ts'
 import { openDeviceBinding } from './session/device-binding.ts'
 import { SessionRecords } from './session/records.ts'
+import { RepeatedExchanges } from './session/repeated-exchanges.ts'
 import { Revocations } from './session/revocations.ts'
 import { openRevocationWatch } from './session/revoke.ts'
 import { createSessions } from './session/sessions.ts'
@@ -122,6 +123,7 @@ async function openContext(
     refreshTokens,
     sameSite,
     tokenReply,
+    exchanges: new RepeatedExchanges(),
     sockets,
     revocations,
     dbsc,

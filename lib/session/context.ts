@@ -9,6 +9,7 @@ import type { SameSiteRule } from '../transport/same-site.ts'
 import type { TokenReply } from '../transport/token-reply.ts'
 import type { Clock } from './clock.ts'
 import type { SessionRecords } from './records.ts'
+import type { RepeatedExchanges } from './repeated-exchanges.ts'
 import type { Revocations } from './revocations.ts'
 import type { SessionSockets } from './sockets.ts'
 import type { Sessions } from './types.ts'
@@ -34,6 +35,7 @@ export interface SessionContext extends VerifyContext {
   readonly accessTokens: AccessTokens
   readonly refreshTokens: RefreshTokens
   readonly tokenReply: TokenReply
+  readonly exchanges: RepeatedExchanges
   readonly sockets: SessionSockets
   /** `app.sessions`, the app's overrides included. */
   readonly sessions: Sessions

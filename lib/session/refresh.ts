@@ -193,6 +193,7 @@ async function exchange(
     const { handle: sessionHandle, userId } = record
     throw new TokenTheftDetectedError({ sessionHandle, userId, recipeUserId: userId })
   }
+  context.exchanges.note(presented.hash, record, client.request)
   // Without a refresh token where the client is to keep the one it has.
   if (decision.outcome === 'kept')
     return { accessToken: await issueAccessToken(context, record, presented, nowMs) }
