@@ -13,11 +13,13 @@ const versions = await readdir(DEBIAN).catch(() => [])
 const folders = versions.toSorted((a, b) => Number(b) - Number(a)).map((v) => `${DEBIAN}/${v}/bin`)
 const initdb = findServer('initdb', folders)
 const pgCtl = findServer('pg_ctl', folders)
+const pgBasebackup = findServer('pg_basebackup', folders)
 
 /** For tap's `skip`. */
 export const skipWithoutPostgres = skipWithout('postgresql', initdb && pgCtl)
 
-interface ServerUser {
+/** The user that servers run as; `undefined`: the user who runs the tests. */
+export interface ServerUser {
   readonly uid: number
   readonly gid: number
 }
@@ -26,7 +28,6 @@ interface ServerUser {
 export class PostgresServer {
   /** The `host` that clients connect to, as the user `postgres`. */
   readonly folder: string
-  /** The user that the server runs as; `undefined`: the user who runs the tests. */
   readonly #user: ServerUser | undefined
   readonly #settings: Readonly<Record<string, string>>
   #isRunning = false
@@ -47,9 +48,8 @@ export class PostgresServer {
    * @param settings - As in `postgresql.conf`.
    */
   static async start(settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
-    const folder = await mkdtemp(join(tmpdir(), 'postgres-'))
     const user = await serverUser()
-    if (user !== undefined) await chown(folder, user.uid, user.gid)
+    const folder = await newServerFolder('postgres-', user)
     const all = { listen_addresses: "''", fsync: 'off', max_connections: '200', ...settings }
     const server = new PostgresServer(folder, user, all)
     const [auth, encoding] = [
@@ -60,6 +60,21 @@ export class PostgresServer {
     await server.#run(initdb, ...cluster)
     await server.resume()
     return server
+  }
+
+  /** Starts a standby that follows this server. Resolves when it answers. */
+  async startStandby(): Promise<PostgresServer> {
+    const folder = await newServerFolder('postgres-', this.#user)
+    const standby = new PostgresServer(folder, this.#user, this.#settings)
+    const source = ['-h', this.folder, '-U', 'postgres']
+    await this.#run(pgBasebackup, '-D', standby.#data, ...source, '-R', '-c', 'fast', '--no-sync')
+    await standby.resume()
+    return standby
+  }
+
+  /** Makes a primary of a standby. Resolves when it takes writes. */
+  async promote(): Promise<void> {
+    await this.#run(pgCtl, '-D', this.#data, '-s', '-w', 'promote')
   }
 
   /** The socket in its folder. */
@@ -97,8 +112,18 @@ export class PostgresServer {
   }
 }
 
-/** PostgreSQL refuses to run as root. Its package creates a user for it. */
-async function serverUser(): Promise<ServerUser | undefined> {
+/** A temporary folder of the user that a server runs as. */
+export async function newServerFolder(
+  prefix: string,
+  user: ServerUser | undefined
+): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), prefix))
+  if (user !== undefined) await chown(folder, user.uid, user.gid)
+  return folder
+}
+
+/** PostgreSQL and PgBouncer refuse to run as root. Debian's package creates a user for them. */
+export async function serverUser(): Promise<ServerUser | undefined> {
   /* c8 ignore next: depends on who runs the tests */
   if (process.getuid?.() !== 0) return undefined
   const idOf = async (flag: string) => Number((await run('id', [flag, 'postgres'])).stdout)
