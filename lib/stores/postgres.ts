@@ -21,7 +21,10 @@ export interface PostgresResult {
 
 /** What `postgresStore` takes. */
 export interface PostgresStoreOptions {
-  /** A pool, so that requests do not wait for each other. Closing it is left to the app. */
+  /**
+   * A pool, so that requests do not wait for each other, with a `statement_timeout` of ten seconds,
+   * after which requests have given up. Closing it is left to the app.
+   */
   readonly client: PostgresClient
   /**
    * What the names of the tables begin with, after a schema and a dot if need be.
