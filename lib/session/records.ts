@@ -47,7 +47,7 @@ export class SessionRecords {
   }
 
   async find(handle: string, nowMs: number = this.#clock.now()): Promise<SessionRecord | null> {
-    if (!isStorable(handle)) return null
+    if (!isHandle(handle)) return null
     const record = await this.#store.get(handle)
     return record === null || record.expiresAt <= nowMs ? null : record
   }

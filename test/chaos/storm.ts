@@ -1,10 +1,10 @@
 /* c8 ignore start: which failures occur depends on when processes die */
 import type { BackendServer, DurableStore } from '../builders/durable-stores.ts'
+import { seededRandom } from '../builders/random.ts'
 import { Browser, Network } from './browser.ts'
 import { type Fault, failNowAndThen } from './faults.ts'
 import { FaultyNetwork } from './faulty-network.ts'
 import { Fleet } from './fleet.ts'
-import { seededRandom } from './random.ts'
 
 /** What a storm has tried so far. */
 export interface Tried {
