@@ -148,7 +148,7 @@ test('SuperTokens: session errors are answered by handlers of their names', asyn
 test('SuperTokens: session errors are answered by the callbacks of Session.init', async (t) => {
   const app = await started(t, sessionCallbacks.build)
   for (const [url, status, body] of [
-    ['/me', 401, { message: 'unauthorised', login: '/login' }],
+    ['/me', 401, { message: 'the request has no access token', login: '/login' }],
     ['/claims', 403, { message: 'invalid claim', missing: ['st-ev'] }],
     ['/stolen', 401, { message: 'h-1 of ada was stolen' }]
   ] as const) {

@@ -1,0 +1,51 @@
+import { defineConfig } from 'vitepress'
+
+/** The documentation as a site. Nothing is loaded from elsewhere: fonts are the system's. */
+export default defineConfig({
+  title: 'fastify-supersession',
+  description: 'Sessions and errors for Fastify, in one encapsulated plugin.',
+  head: [['link', { rel: 'icon', type: 'image/svg+xml', href: '/favicon.svg' }]],
+  cleanUrls: true,
+  lastUpdated: false,
+  outDir: '../.site',
+  cacheDir: '../.site-cache',
+  // Pages link to code of the repository as well, which is no page.
+  ignoreDeadLinks: [/\.\.\/(?:examples|lib|types|bench|README|CHANGELOG)/],
+  themeConfig: {
+    search: { provider: 'local' },
+    outline: [2, 3],
+    nav: [
+      { text: 'Getting started', link: '/getting-started' },
+      { text: 'Errors', link: '/errors' },
+      { text: 'Production', link: '/production' }
+    ],
+    sidebar: [
+      {
+        text: 'Begin',
+        items: [
+          { text: 'Getting started', link: '/getting-started' },
+          { text: 'From supertokens-node', link: '/migrate-from-supertokens' }
+        ]
+      },
+      {
+        text: 'Sessions',
+        items: [
+          { text: 'Cookies and origins', link: '/cookies-and-origins' },
+          { text: 'Rotation of refresh tokens', link: '/rotation' },
+          { text: 'Device binding', link: '/device-binding' },
+          { text: 'A second service', link: '/second-service' },
+          { text: 'Stores', link: '/stores' }
+        ]
+      },
+      { text: 'Errors', items: [{ text: 'Errors', link: '/errors' }] },
+      {
+        text: 'Operation',
+        items: [
+          { text: 'Production', link: '/production' },
+          { text: 'Troubleshooting', link: '/troubleshooting' }
+        ]
+      },
+      { text: 'Inside', items: [{ text: 'Architecture', link: '/architecture' }] }
+    ]
+  }
+})
