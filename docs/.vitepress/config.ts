@@ -42,6 +42,7 @@ export default defineConfig({
         text: 'Operation',
         items: [
           { text: 'Production', link: '/production' },
+          { text: 'Events', link: '/operation' },
           { text: 'Troubleshooting', link: '/troubleshooting' }
         ]
       },

@@ -1,4 +1,3 @@
-import { channel } from 'node:diagnostics_channel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import {
   CHALLENGE_HEADER,
@@ -13,32 +12,12 @@ import type { SessionRecord } from '../stores/store.ts'
 import { parseCookies } from '../transport/cookies.ts'
 import { readHeader } from '../transport/token-headers.ts'
 import type { SessionContext } from './context.ts'
+import { publish } from './events.ts'
 import { remintAccessToken } from './issue-tokens.ts'
 import { bindingOf, type StoredBinding, type StoredDevice } from './records.ts'
 import type { AccessToken } from './types.ts'
 
 type Context = Omit<SessionContext, 'sessions'>
-
-/** What is published on the channel `fastify-supersession:session` when a session is bound. */
-export interface SessionBoundMessage {
-  readonly kind: 'bound'
-  readonly method: 'dbsc' | 'dpop'
-  readonly sessionHandle: string
-  readonly userId: string
-  readonly request: FastifyRequest
-}
-
-const events = channel('fastify-supersession:session')
-
-export function publishBound(
-  request: FastifyRequest,
-  { handle: sessionHandle, userId }: { readonly handle: string; readonly userId: string },
-  method: 'dbsc' | 'dpop'
-): void {
-  if (!events.hasSubscribers) return
-  const kind = 'bound'
-  events.publish({ kind, method, sessionHandle, userId, request } satisfies SessionBoundMessage)
-}
 
 /**
  * Binds the session of a request to the key that its browser proves (DBSC, session registration).
@@ -63,7 +42,8 @@ export async function registerDevice(
   )
   if (record === null) throw refused('ended', 'the session is gone or expired')
   if (decision === 'taken') throw refused('proof', 'the session is bound already')
-  publishBound(request, record, 'dbsc')
+  const { userId } = record
+  publish({ kind: 'bound', method: 'dbsc', sessionHandle: handle, userId, request })
   const bound = await remintAccessToken(context, record, token.payload, nowMs)
   tokenReply.renew(request, bound, 'cookie')
   tokenReply.bind(request, { handle, jkt: key.jkt })

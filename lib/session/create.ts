@@ -3,10 +3,10 @@ import type { SessionRecord } from '../stores/store.ts'
 import { parseCookies } from '../transport/cookies.ts'
 import { methodForNewSession, otherMethod, readHeaderToken } from '../transport/token-headers.ts'
 import { foreignOriginOf, withAntiCsrfToken } from './anti-csrf.ts'
-import { publishBound } from './bind-device.ts'
 import { mergeClaims, newClaims } from './claims/custom-claims.ts'
 import type { SessionContext } from './context.ts'
 import { bindingOfLogin } from './device-binding.ts'
+import { publish } from './events.ts'
 import { endOfSession, issueTokens, refuseDroppedCookie, type TokenPair } from './issue-tokens.ts'
 import { isStorable, newHandle, type StoredDevice } from './records.ts'
 import { startRotation } from './rotation.ts'
@@ -49,7 +49,9 @@ export async function createSession(
   context.tokenReply.issue(request, tokens, method)
   if (input.keepOldSession !== true) await endOldSession(context, request)
   const session = new VerifiedSession(context, tokens.accessToken, method, request)
-  if (binding !== undefined) publishBound(request, session, binding.method)
+  const of = { sessionHandle: session.handle, userId: session.userId, request }
+  publish({ kind: 'created', ...of })
+  if (binding !== undefined) publish({ kind: 'bound', method: binding.method, ...of })
   return session
 }
 
@@ -75,6 +77,8 @@ export async function issueSession(
   const { antiCsrf } = context.settings
   const withAntiCsrf = antiCsrf === 'VIA_TOKEN' && input.disableAntiCsrf !== true
   const { accessToken, refreshToken } = await newSession(context, input, withAntiCsrf, {})
+  const { sessionHandle, sub: userId } = accessToken.payload
+  publish({ kind: 'created', sessionHandle, userId, request: null })
   return sessionTokens(context, accessToken, refreshToken.text)
 }
 

@@ -23,6 +23,7 @@ import {
 } from './anti-csrf.ts'
 import type { SessionContext } from './context.ts'
 import { checkRefreshingDevice } from './device-binding.ts'
+import { publish } from './events.ts'
 import { endOfSession, issueAccessToken, issueTokens } from './issue-tokens.ts'
 import { revokeSessions } from './revoke.ts'
 import { type Child, type RotationStep, rotate } from './rotation.ts'
@@ -188,11 +189,13 @@ async function exchange(
   })
   if (record === null)
     throw new UnauthorisedError('the session is gone or expired', { reason: 'ended' })
+  const { handle: sessionHandle, userId } = record
   if (decision.outcome === 'theft') {
     await revokeSessions(context, [record.handle])
-    const { handle: sessionHandle, userId } = record
+    publish({ kind: 'theft', sessionHandle, userId, request: client.request })
     throw new TokenTheftDetectedError({ sessionHandle, userId, recipeUserId: userId })
   }
+  publish({ kind: 'refreshed', sessionHandle, userId, request: client.request })
   context.exchanges.note(presented.hash, record, client.request)
   // Without a refresh token where the client is to keep the one it has.
   if (decision.outcome === 'kept')

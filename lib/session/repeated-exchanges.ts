@@ -1,26 +1,11 @@
-import { channel } from 'node:diagnostics_channel'
 import type { FastifyRequest } from 'fastify'
 import type { SessionRecord } from '../stores/store.ts'
+import { publish } from './events.ts'
 
 /** As many refresh tokens are remembered; each takes about 150 bytes. */
 const MAX_TOKENS = 10_000
 /** Tabs and retries stay far below: they come within seconds of one another. */
 const UNUSUAL = 20
-
-/** Published on the channel `fastify-supersession:session` when a refresh token is exchanged again. */
-export interface SessionReusedMessage {
-  readonly kind: 'reused'
-  readonly sessionHandle: string
-  readonly userId: string
-  /** How often this process has exchanged this refresh token, this time included: from 2. */
-  readonly count: number
-  /** Whether that is more than tabs and retries account for; true from 20 on. */
-  readonly isUnusual: boolean
-  /** `null` where the app moved the token itself. */
-  readonly request: FastifyRequest | null
-}
-
-const events = channel('fastify-supersession:session')
 
 /**
  * Counts how often each refresh token is exchanged. Rotation cannot tell a thief who always comes
@@ -44,15 +29,7 @@ export class RepeatedExchanges {
     }
     if (count === UNUSUAL)
       request?.log.warn({ count }, 'a refresh token was exchanged unusually often')
-    if (!events.hasSubscribers) return
     const isUnusual = count >= UNUSUAL
-    events.publish({
-      kind: 'reused',
-      sessionHandle,
-      userId,
-      count,
-      isUnusual,
-      request
-    } satisfies SessionReusedMessage)
+    publish({ kind: 'reused', sessionHandle, userId, count, isUnusual, request })
   }
 }

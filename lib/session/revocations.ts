@@ -1,7 +1,7 @@
-import { channel } from 'node:diagnostics_channel'
 import { setImmediate as othersTurn } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Revocation, RevocationPage, SessionStore } from '../stores/store.ts'
+import { publish } from './events.ts'
 import { createdAtOf } from './records.ts'
 import type { AccessTokenPayload } from './types.ts'
 
@@ -64,19 +64,6 @@ function sweep(entries: Map<string, { readonly until: number }>, nowMs: number):
   }
 }
 
-/** What is published on the channel `fastify-supersession:session` after each look at the store. */
-export interface RevocationsReadMessage {
-  readonly kind: 'revocations-read'
-  /** How many were new, or met again. */
-  readonly count: number
-  /** What is known of revocations is so old, in milliseconds: 0, or for how long the store failed. */
-  readonly ageMs: number
-  /** Why the store could not be read; `undefined` where it was. */
-  readonly error: unknown
-}
-
-const events = channel('fastify-supersession:session')
-
 export interface RevocationWatchSettings {
   /** The time, milliseconds since the epoch. */
   readonly now: () => number
@@ -120,13 +107,13 @@ export class RevocationWatch {
       const count = await this.#read()
       if (this.#hasFailed) log.info('revoked sessions are read from the store again')
       this.#hasFailed = false
-      publish(count, 0, undefined)
+      publish({ kind: 'revocations-read', count, ageMs: 0, error: undefined })
     } catch (error) {
       const ageMs = now() - this.#readAt
       const text = 'the store does not tell which sessions were revoked: their access tokens expire'
       if (!this.#hasFailed) log.warn({ err: error, ageMs }, text)
       this.#hasFailed = true
-      publish(0, ageMs, error)
+      publish({ kind: 'revocations-read', count: 0, ageMs, error })
     }
   }
 
@@ -154,10 +141,4 @@ export class RevocationWatch {
     this.#readAt = startedAt
     return count
   }
-}
-
-function publish(count: number, ageMs: number, error: unknown): void {
-  if (!events.hasSubscribers) return
-  const kind = 'revocations-read'
-  events.publish({ kind, count, ageMs, error } satisfies RevocationsReadMessage)
 }

@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Revocation, SessionStore } from '../stores/store.ts'
 import type { SessionContext, VerifyContext } from './context.ts'
+import { publish } from './events.ts'
 import { createdAtOf, isHandle, PAGE } from './records.ts'
 import { RevocationWatch } from './revocations.ts'
 import type { SessionSockets } from './sockets.ts'
@@ -80,6 +81,7 @@ export async function rotateKeys(
     context,
     former.map((kid) => ({ kid, until }))
   )
+  publish({ kind: 'keys-rotated', revoked: former.length })
 }
 
 /**
@@ -95,6 +97,7 @@ async function endSessions(
   const until = untilOf(context)
   const revocations = named.map((handle) => ({ handle, until }))
   const [ended] = await Promise.all([context.store.delete(handles), announce(context, revocations)])
+  if (ended.length > 0) publish({ kind: 'revoked', sessionHandles: ended })
   return ended
 }
 

@@ -20,6 +20,7 @@ import {
 } from './claims/validate-claims.ts'
 import type { SessionContext, VerifyContext } from './context.ts'
 import { checkDevice, isMintedUnbound, tokenChallenge } from './device-binding.ts'
+import { publish } from './events.ts'
 import { endOfSession, renewAccessToken } from './issue-tokens.ts'
 import { confirmByUse } from './rotation.ts'
 import { VerifiedSession } from './session.ts'
@@ -206,7 +207,9 @@ export function openSession(
   const session = new VerifiedSession(context, token, method, request)
   // Not null: the token came with a refresh, and its first use confirms that it arrived.
   if (token.payload.parentRefreshTokenHash1 !== null)
-    return confirm(context, session, token).then(() => checkClaims(context, session, options))
+    return confirm(context, session, token, request).then(() =>
+      checkClaims(context, session, options)
+    )
   if (options.checkDatabase !== true) return checkClaims(context, session, options)
   const record = context.store.get(session.handle)
   // A store that answers at once keeps the whole verification free of promises.
@@ -229,7 +232,8 @@ function refuseRevoked(
 async function confirm(
   context: SessionContext,
   session: VerifiedSession,
-  { payload }: AccessToken
+  { payload }: AccessToken,
+  request: FastifyRequest | null
 ): Promise<void> {
   const { refreshTokenHash1, parentRefreshTokenHash1 } = payload
   const used = { hash: refreshTokenHash1, parentHash: parentRefreshTokenHash1 }
@@ -243,6 +247,10 @@ async function confirm(
   if (record === null) throw new UnauthorisedError(undefined, { reason: 'ended' })
   if (decision === 'stale') throw new TryRefreshTokenError(undefined, { reason: 'stale' })
   refuseUnbound(context, record, payload)
+  if (decision === 'confirmed') {
+    const { handle: sessionHandle, userId } = session
+    publish({ kind: 'confirmed', sessionHandle, userId, request })
+  }
   // Before the claims are checked: a 403 brings the client its new token all the same.
   session.renew(await renewAccessToken(context, record, payload, nowMs))
 }

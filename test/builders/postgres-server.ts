@@ -62,6 +62,7 @@ export class PostgresServer {
     return server
   }
 
+  /* c8 ignore start: only the long tests have standbys */
   /** Starts a standby that follows this server. Resolves when it answers. */
   async startStandby(): Promise<PostgresServer> {
     const folder = await newServerFolder('postgres-', this.#user)
@@ -76,6 +77,7 @@ export class PostgresServer {
   async promote(): Promise<void> {
     await this.#run(pgCtl, '-D', this.#data, '-s', '-w', 'promote')
   }
+  /* c8 ignore stop */
 
   /** The socket in its folder. */
   get socket(): string {
