@@ -36,7 +36,8 @@ const folders: Readonly<Record<string, readonly string[]>> = {
     'options',
     'startup-warnings.ts'
   ],
-  testing: []
+  testing: [],
+  opentelemetry: ['options']
 }
 /** What any folder may import. */
 const SHARED = 'lib/awaitable.ts'

@@ -29,6 +29,7 @@ test('every entry of the package exports what it is for, and nothing else', asyn
   const { '.': main, './errors': errors, ...others } = names
   t.ok(main?.includes('default') && errors?.includes('default'))
   t.same(others, {
+    './opentelemetry': ['recordSessionMetrics'],
     './stores/lmdb': ['lmdbStore'],
     './stores/postgres': ['postgresSchema', 'postgresStore'],
     './stores/redis': ['redisStore'],
