@@ -1,4 +1,5 @@
 // The plugin.
+import { randomUUID } from 'node:crypto'
 import Fastify from 'fastify'
 import supersession, {
   HTTPException,
@@ -24,6 +25,10 @@ export interface OursOrder {
   /** Folder of the LMDB store. Without it sessions are in memory. */
   readonly lmdb?: string
   readonly cacheMB?: number
+  /** 0: revocations are not looked for. As the plugin by default. */
+  readonly revocationInterval?: number
+  /** How many sessions are known to be revoked. */
+  readonly revoked?: number
   /** A token that was seen while it was valid. */
   readonly seen?: ExpiredToken
 }
@@ -33,7 +38,10 @@ serve(async (order: OursOrder) => {
   for (const key of order.keys) await store.addKey(key, null)
   await Promise.all((order.records ?? []).map((record) => store.insert(record)))
 
-  const { route = 'verified', seen } = order
+  const { route = 'verified', seen, revoked = 0 } = order
+  const until = Date.now() + 3_600_000
+  const revocations = Array.from({ length: revoked }, () => ({ handle: randomUUID(), until }))
+  await store.addRevocations?.(revocations)
   let clock = () => seen?.goodAtMs ?? Date.now()
 
   const app = Fastify()
@@ -43,6 +51,7 @@ serve(async (order: OursOrder) => {
     // Only where it is needed, so that the others run as an app does.
     ...(seen === undefined ? {} : { clock: () => clock() }),
     globalClaimValidators: benchValidators(order.validators ?? 0),
+    revocationInterval: order.revocationInterval ?? '1s',
     ...(order.cacheMB === undefined ? {} : { accessTokenCacheMB: order.cacheMB })
   })
   if (route === 'verified') {

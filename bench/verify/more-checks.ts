@@ -9,6 +9,8 @@ export async function moreChecksGroup({ minted, folder, start }: GroupContext): 
   const lmdb = join(folder, 'lmdb')
   const bare = await start('bare', { userId: sessions[0]?.userId })
   const plain = await start('ours', { keys })
+  const far = await start('ours', { keys, revocationInterval: 0 })
+  const near = await start('ours', { keys, revoked: 10_000 })
   const strict = await start('ours', { keys, checkAntiCsrf: true, validators: 1 })
   const memory = await start('ours', { keys, records, checkDatabase: true })
   const durable = await start('ours', { keys, records, checkDatabase: true, lmdb })
@@ -34,6 +36,10 @@ export async function moreChecksGroup({ minted, folder, start }: GroupContext): 
       })
       return [
         { name: 'without', kind: 'ours', target: other, bare: bareTarget },
+        {
+          ...checked('10,000 revoked sessions known', near, { other: 0.99 }),
+          other: aim(far, requests)
+        },
         checked('anti-CSRF token and one claim', strict, { other: 0.92 }),
         checked('`checkDatabase`, in memory', memory, { other: 0.9 }),
         checked('`checkDatabase`, LMDB', durable, { other: 0.8 })
