@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import { test } from 'tap'
 import type { SupersessionOptions } from '../../lib/index.ts'
-import type { TestClock } from '../../lib/testing/index.ts'
+import { TestClock } from '../../lib/testing/index.ts'
 import { buildApp } from '../builders/app.ts'
 import { payloadOf, type Response } from '../builders/client.ts'
 import { Device } from '../builders/device.ts'
+import { durableStores, openBackend } from '../builders/durable-stores.ts'
 
 const ORIGIN = 'https://api.example.com'
 const options: SupersessionOptions = {
@@ -225,3 +226,31 @@ test('a session bound by DPoP does not come in cookies', async (t) => {
   const inCookie = { cookie: `sAccessToken=${alone.accessToken}` }
   t.equal((await alone.send('GET', '/me', inCookie)).statusCode, 401, 'where there is no DBSC')
 })
+
+for (const durable of durableStores)
+  test(`on ${durable.name} a session stays bound, in all processes`, {
+    skip: durable.skip
+  }, async (t) => {
+    const openStore = await openBackend(t, durable)
+    const clock = new TestClock(Date.now())
+    const build = () => buildApp(t, { ...options, store: openStore(), clock: clock.read })
+    const [one, two] = [await build(), await build()]
+    const owner = new DpopClient({ app: one.app, clock })
+    t.equal((await owner.login()).statusCode, 200)
+    t.match(await two.app.sessions.devices('ada'), [{ deviceBinding: 'dpop' }])
+    const { device, accessToken, refreshToken } = owner
+    const there = Object.assign(new DpopClient({ app: two.app, clock }), {
+      device,
+      accessToken,
+      refreshToken
+    })
+    t.equal((await there.me()).statusCode, 200)
+    t.equal((await there.refresh()).statusCode, 200)
+    t.equal((await there.me()).statusCode, 200)
+    const thief = Object.assign(new DpopClient({ app: one.app, clock }), {
+      accessToken,
+      refreshToken
+    })
+    t.equal((await thief.refresh()).statusCode, 401, 'without the key')
+    t.equal((await there.refresh()).statusCode, 200, 'the owner is undisturbed')
+  })
