@@ -87,8 +87,8 @@ export interface VerifySessionOptions {
    */
   readonly antiCsrfCheck?: boolean
   /**
-   * Whether the store is asked on each request, so that a revoked session ends at once and not with
-   * its access token.
+   * Whether the store is asked on each request, so that a session that another process revoked ends
+   * at once, and not within `revocationInterval`.
    * @defaultValue false
    */
   readonly checkDatabase?: boolean
@@ -199,8 +199,8 @@ export interface Session {
    * Closes a WebSocket when the session has ended: it was revoked, or it was not refreshed in time.
    * The access token may expire meanwhile, since nobody can refresh on a socket.
    *
-   * A session that this process ends closes its sockets at once. For all others the store is asked,
-   * now and then; while it fails, the socket stays open. The socket is closed as if its handler had
+   * A session that this process revokes closes its sockets at once, one that another revokes within
+   * `revocationInterval`. For sessions that expire the store is asked, now and then; while it fails, the socket stays open. The socket is closed as if its handler had
    * thrown an {@link UnauthorisedError}: with 4401 and the reason `UNAUTHORISED`, unless the app's
    * close codes or its handlers say otherwise.
    *
@@ -383,7 +383,10 @@ export interface Sessions {
     options?: { readonly antiCsrfToken?: string; readonly disableAntiCsrf?: boolean }
   ): Promise<SessionTokens>
 
-  /** Ends a session. Access tokens that are out stay good until they expire, or `checkDatabase`. */
+  /**
+   * Ends a session. Its access tokens are refused by this process at once, by others within
+   * `revocationInterval`. @returns Whether it existed.
+   */
   revoke(handle: string): Promise<boolean>
   /** Ends sessions. @returns The handles that existed. */
   revokeMany(handles: readonly string[]): Promise<string[]>
