@@ -36,7 +36,7 @@ const folders: Readonly<Record<string, readonly string[]>> = {
     'options',
     'startup-warnings.ts'
   ],
-  testing: [],
+  testing: ['options'],
   opentelemetry: ['options']
 }
 /** What any folder may import. */

@@ -1,6 +1,16 @@
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
+import { checkNames } from '../options/checks.ts'
 import type { Claim, NewSession, Session, SessionTokens } from '../session/types.ts'
 import type { TestClock } from './test-clock.ts'
+
+const NAMES: readonly (keyof InjectAsOptions)[] = [
+  'payload',
+  'claims',
+  'sessionData',
+  'tenantId',
+  'age',
+  'clock'
+]
 
 export interface InjectAsOptions {
   /** Custom claims of the access token. @defaultValue {} */
@@ -42,6 +52,14 @@ export async function injectAs(
   userId: string,
   options: InjectAsOptions = {}
 ): Promise<InjectAs> {
+  const given: unknown = options
+  checkNames(given, NAMES, 'injectAs')
+  // Where the plugin was registered without await.
+  if (!app.hasDecorator('sessions')) await app.ready()
+  if (!app.hasDecorator('sessions'))
+    throw new TypeError(
+      'injectAs needs an instance with sessions: the one that registers the plugin, or a scope inside of it'
+    )
   const {
     payload = {},
     claims = [],

@@ -1,7 +1,8 @@
+import Fastify, { type FastifyInstance } from 'fastify'
 import { test } from 'tap'
-import { PrimitiveClaim } from '../../lib/index.ts'
+import supersession, { PrimitiveClaim } from '../../lib/index.ts'
 import { injectAs, TestClock } from '../../lib/testing/index.ts'
-import { buildApp } from '../builders/app.ts'
+import { buildApp, FAST_KEYS } from '../builders/app.ts'
 
 const plan = new PrimitiveClaim<string>({ key: 'plan', fetchValue: () => undefined })
 
@@ -97,4 +98,34 @@ test('a clock stands still until it is moved', (t) => {
   t.equal(clock.read(), 6000)
   t.equal(new TestClock().read(), Date.UTC(2026, 0, 1))
   t.end()
+})
+
+test('the plugin may stand in a scope, and what is missing is said', async (t) => {
+  const app = Fastify() as unknown as FastifyInstance
+  t.teardown(() => app.close())
+  let scope = app
+  app.register(
+    async (inner) => {
+      await inner.register(supersession, FAST_KEYS)
+      inner.get('/me', { preHandler: inner.verifySession() }, async ({ session }) => session.userId)
+      scope = inner as unknown as FastifyInstance
+    },
+    { prefix: '/inner' }
+  )
+  await t.rejects(injectAs(app, 'ada'), /an instance with sessions/)
+  const inject = await injectAs(scope, 'ada')
+  t.equal((await inject('/inner/me')).body, 'ada')
+})
+
+test('a plugin that is still being registered is waited for', async (t) => {
+  const app = Fastify() as unknown as FastifyInstance
+  t.teardown(() => app.close())
+  app.register(supersession, FAST_KEYS)
+  app.get('/', async () => 'ok')
+  t.equal((await (await injectAs(app, 'ada'))('/')).body, 'ok')
+})
+
+test('an unknown option is refused by name', async (t) => {
+  const { app } = await buildApp(t)
+  await t.rejects(injectAs(app, 'ada', { payloda: {} } as object), /'payload'/)
 })
