@@ -8,7 +8,7 @@ import type { SessionContext } from './context.ts'
 import { bindingOfLogin } from './device-binding.ts'
 import { publish } from './events.ts'
 import { endOfSession, issueTokens, refuseDroppedCookie, type TokenPair } from './issue-tokens.ts'
-import { isStorable, newHandle, type StoredDevice } from './records.ts'
+import { isStorable, MAX_USER_ID_BYTES, newHandle, type StoredDevice } from './records.ts'
 import { startRotation } from './rotation.ts'
 import { sessionTokens, VerifiedSession } from './session.ts'
 import type {
@@ -23,8 +23,6 @@ import type {
 
 /** Longer ones are cut: they come from the client, and are kept with every session. */
 const MAX_USER_AGENT_LENGTH = 512
-/** Twice in each token, in JSON: with the largest claims it is still one that is accepted. */
-const MAX_USER_ID_BYTES = 512
 /** As in SuperTokens' core. The tenant is a part of every token. */
 const MAX_TENANT_ID_LENGTH = 64
 

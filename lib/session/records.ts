@@ -161,6 +161,14 @@ function merge<T extends Ranked>(left: readonly T[], right: readonly T[]): T[] {
   return [...merged, ...right.slice(next)]
 }
 
+/** Twice in each token, in JSON: with the largest claims it is still one that is accepted. */
+export const MAX_USER_ID_BYTES = 512
+
+/** Whether a text can be the id of a user who has sessions. */
+export function isUserId(text: string): boolean {
+  return isStorable(text) && text.length <= MAX_USER_ID_BYTES
+}
+
 /**
  * Whether every store gives a text back as it was: half a surrogate pair becomes another character
  * in UTF-8 (RFC 3629 section 3), and PostgreSQL takes no NUL. Nothing else is an id of ours.

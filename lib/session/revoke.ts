@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Revocation, SessionStore } from '../stores/store.ts'
 import type { SessionContext, VerifyContext } from './context.ts'
 import { publish } from './events.ts'
-import { createdAtOf, isHandle, PAGE } from './records.ts'
+import { createdAtOf, isHandle, isUserId, PAGE } from './records.ts'
 import { RevocationWatch } from './revocations.ts'
 import type { SessionSockets } from './sockets.ts'
 
@@ -22,7 +22,6 @@ type Context = Pick<
 const CLOCK_TOLERANCE_MS = 10_000
 /** Entries are kept for so much longer than access tokens live, for clocks that are slow. */
 const MARGIN_MS = 60_000
-
 /** By then every process has read the keys again, and finds that one is gone. */
 const KEY_ENTRY_LIFETIME_MS = 600_000
 
@@ -53,7 +52,8 @@ export async function revokeAllOf(
   await context.clock.sync()
   const createdBefore = context.clock.now() - CLOCK_TOLERANCE_MS
   const isForAll = tenantId === undefined
-  if (isForAll) await announce(context, [{ userId, createdBefore, until: untilOf(context) }])
+  if (isForAll && isUserId(userId))
+    await announce(context, [{ userId, createdBefore, until: untilOf(context) }])
   const ended: string[] = []
   for await (const records of context.records.pagesOf(userId, tenantId)) {
     const handles = records.map(({ handle }) => handle)

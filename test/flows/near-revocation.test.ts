@@ -164,9 +164,11 @@ test('a store that keeps no revocations says so at the start, and works', async 
   t.equal((await client.get('/me')).statusCode, 401, 'the process that revokes knows')
 })
 
-test('what can be no handle is not found, and is kept nowhere', async (t) => {
+test('what can be no handle and no user is not found, and is kept nowhere', async (t) => {
   const store = memoryStore()
   const { app } = await buildApp(t, { store })
   t.same(await app.sessions.revokeMany(['x', 'h'.repeat(70_000), '']), [])
+  for (const userId of ['u'.repeat(70_000), 'a\0', '\ud800'])
+    t.same(await app.sessions.revokeAll(userId), [])
   t.same((await store.revokedSince?.(null, 10))?.revocations, [])
 })
