@@ -85,8 +85,8 @@ export async function rotateKeys(
 }
 
 /**
- * Deletes sessions, and announces `named` ones to all processes, also where they are gone already:
- * somebody may do it again because one of the two failed.
+ * Announces `named` sessions to all processes, also where they are gone already, and deletes all
+ * of `handles`.
  */
 async function endSessions(
   context: Context,
@@ -96,7 +96,9 @@ async function endSessions(
   if (handles.length === 0) return []
   const until = untilOf(context)
   const revocations = named.map((handle) => ({ handle, until }))
-  const [ended] = await Promise.all([context.store.delete(handles), announce(context, revocations)])
+  // First: where one of the two fails, who tries again can still do both.
+  await announce(context, revocations)
+  const ended = await context.store.delete(handles)
   if (ended.length > 0) publish({ kind: 'revoked', sessionHandles: ended })
   return ended
 }

@@ -172,3 +172,29 @@ test('what can be no handle and no user is not found, and is kept nowhere', asyn
     t.same(await app.sessions.revokeAll(userId), [])
   t.same((await store.revokedSince?.(null, 10))?.revocations, [])
 })
+
+test('a sign-out that fails half-way can be done again, and holds everywhere then', async (t) => {
+  const store = memoryStore()
+  let isFailing = false
+  const failing = new Proxy(store, {
+    get(target, name: keyof SessionStore) {
+      const method = target[name] as (...args: unknown[]) => unknown
+      return (...args: unknown[]) => {
+        if (name === 'addRevocations' && isFailing) throw new Error('down')
+        return method.apply(target, args)
+      }
+    }
+  })
+  const one = await buildApp(t, { store: failing, ...OFTEN })
+  const two = await buildApp(t, { store, ...OFTEN })
+  const client = new Client(one.app, 'header')
+  await client.login()
+  const there = client.copy(two.app)
+  // Its access token has not been used yet, so that signing out asks the store for the session.
+  await client.refresh()
+  isFailing = true
+  t.equal((await client.post('/auth/signout')).statusCode, 503)
+  isFailing = false
+  t.equal((await client.post('/auth/signout')).statusCode, 200)
+  t.equal(await statusAfter(there, 200), 401)
+})
