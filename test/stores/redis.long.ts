@@ -1,11 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { Cluster, Redis } from 'ioredis'
-import { createCluster, createSentinel } from 'redis'
+import { Redis } from 'ioredis'
+import { createSentinel } from 'redis'
 import { type Test, test } from 'tap'
 import { redisStore } from '../../lib/stores/redis.ts'
 import { newRecord } from '../builders/record.ts'
-import { RedisCluster } from '../builders/redis-cluster.ts'
 import { startReplication } from '../builders/redis-replication.ts'
 import { MASTER_NAME, startSentinel } from '../builders/redis-sentinel.ts'
 import { type RedisServer, redisKinds } from '../builders/redis-server.ts'
@@ -121,51 +119,3 @@ async function ask<T>(question: () => T | Promise<T>): Promise<T> {
     }
   }
 }
-
-for (const kind of redisKinds)
-  test(`in a cluster no acknowledged revocation is lost with a master (${kind.name})`, {
-    skip: kind.skip
-  }, async (t) => {
-    const cluster = await RedisCluster.start(kind)
-    t.teardown(() => cluster.stop())
-    const nodes = cluster.ports.map((port) => ({ host: '127.0.0.1', port }))
-    const ioredis = [0, 1].map(() => new Cluster(nodes))
-    const nodeRedis = [0, 1].map(() =>
-      createCluster({ rootNodes: nodes.map((socket) => ({ socket })) })
-    )
-    for (const client of [...ioredis, ...nodeRedis]) client.on('error', () => {})
-    for (const client of nodeRedis) await client.connect()
-    t.teardown(() => {
-      for (const client of ioredis) client.disconnect()
-      for (const client of nodeRedis) client.destroy()
-    })
-    const stores = [ioredis, nodeRedis].map(([client, waiting]) =>
-      redisStore({ client, waitForReplicas: { client: waiting, timeoutMs: 500 } } as never)
-    )
-    const revoked: string[] = []
-    for (const [index, store] of stores.entries()) {
-      const userId = `user ${index}`
-      const records = Array.from({ length: SESSIONS }, () => newRecord({ userId }))
-      await Promise.all(records.map((record) => store.insert(record)))
-      const handles = records.map(({ handle }) => handle)
-      const half = handles.slice(0, SESSIONS / 2)
-      // Replicas that have just joined confirm nothing for a while.
-      await ask(() => store.delete(Array.from({ length: 50 }, () => randomUUID())))
-      t.same((await store.delete(half)).sort(), half.toSorted())
-      revoked.push(...half)
-      await store.addRevocations?.([{ userId, createdBefore: 1, until: Date.now() + 60_000 }])
-      const failedOver = cluster.failOver(index)
-      for (const handle of handles.slice(SESSIONS / 2)) {
-        await ask(() => store.delete([handle]))
-        revoked.push(handle)
-      }
-      await failedOver
-    }
-    for (const store of stores) {
-      let alive = 0
-      for (const handle of revoked) if ((await ask(() => store.get(handle))) !== null) alive++
-      t.equal(alive, 0)
-      const page = await ask(async () => store.revokedSince?.(null, 10))
-      t.match(page, { revocations: [{ userId: 'user 0' }, { userId: 'user 1' }] })
-    }
-  })
