@@ -119,24 +119,21 @@ export class KeyRing {
   }
 
   /**
-   * Adds a key before its time. It signs as soon as whoever caches the JWKS has it; with `revoke` at
-   * once, and the former ones of both kinds are deleted.
+   * Adds a key before its time. It signs as soon as whoever caches the JWKS has it, or where the
+   * former ones are dropped at once.
    *
-   * @returns The `kid`s of the keys that were deleted.
+   * @returns The `kid`s of the former keys, of both kinds, those that cannot be read here included.
    */
-  async rotate(
-    kind: KeyKind,
-    nowMs: number,
-    { revoke }: { readonly revoke: boolean }
-  ): Promise<string[]> {
+  async rotate(kind: KeyKind, nowMs: number): Promise<string[]> {
     const added = await this.#add(kind, nowMs, () => true)
-    if (!revoke) return []
-    const stored = await this.#store.listKeys()
-    const former = stored.filter((key) => key.kind !== 'refresh' && key.kid !== added)
-    const kids = former.map(({ kid }) => kid)
+    const signing = (await this.#store.listKeys()).filter((key) => key.kind !== 'refresh')
+    return signing.map(({ kid }) => kid).filter((kid) => kid !== added)
+  }
+
+  /** Deletes keys from the store. */
+  async delete(kids: readonly string[]): Promise<void> {
     await this.#store.deleteKeys(kids)
     await this.#reload()
-    return kids
   }
 
   /** The public keys, newest first, and for how long they may be cached (RFC 9111 max-age). */

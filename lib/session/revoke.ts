@@ -75,13 +75,16 @@ export async function rotateKeys(
 ): Promise<void> {
   const { settings, clock, keyRing } = context
   await clock.sync()
-  const former = await keyRing.rotate(settings.keyKind, clock.now(), { revoke })
+  const former = await keyRing.rotate(settings.keyKind, clock.now())
+  const revoked = revoke ? former : []
   const until = clock.now() + KEY_ENTRY_LIFETIME_MS
+  // First: where one of the two fails, who tries again can still do both.
   await announce(
     context,
-    former.map((kid) => ({ kid, until }))
+    revoked.map((kid) => ({ kid, until }))
   )
-  publish({ kind: 'keys-rotated', revoked: former.length })
+  if (revoke) await keyRing.delete(revoked)
+  publish({ kind: 'keys-rotated', revoked: revoked.length })
 }
 
 /**

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { memoryStore, type SessionStore } from '../../lib/index.ts'
+import { memoryStore, type SessionStore, StoreUnavailableError } from '../../lib/index.ts'
 import { buildApp } from '../builders/app.ts'
 import { Client } from '../builders/client.ts'
 
@@ -87,6 +87,29 @@ for (const kind of ['dynamic', 'static'] as const) {
     t.equal((await next.copy(one.app).get('/me')).statusCode, 200)
   })
 }
+
+test('a revoked key that was not announced is announced when it is done again', async (t) => {
+  const store = memoryStore()
+  const addRevocations = store.addRevocations?.bind(store)
+  let isDown = false
+  store.addRevocations = (revocations) => {
+    if (isDown) throw new Error('down')
+    return addRevocations?.(revocations)
+  }
+  const options = { store, revocationInterval: 0.001 }
+  const [one, two] = [await buildApp(t, options), await buildApp(t, options)]
+  const client = new Client(one.app, 'header')
+  await client.login()
+  const there = client.copy(two.app)
+  t.equal((await there.get('/me')).statusCode, 200)
+  isDown = true
+  await t.rejects(one.app.sessions.rotateKeys({ revoke: true }), StoreUnavailableError)
+  isDown = false
+  await one.app.sessions.rotateKeys({ revoke: true })
+  while ((await there.get('/me')).statusCode === 200)
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  t.same((await there.get('/me')).json(), { message: 'try refresh token' })
+})
 
 test('a key that is rotated before its time is published first, and costs nobody a refresh', async (t) => {
   const { app, clock } = await buildApp(t)
