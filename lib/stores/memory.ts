@@ -63,9 +63,9 @@ export class MemoryStore implements SessionStore {
 
   async delete(handles: readonly string[]): Promise<string[]> {
     const deleted: string[] = []
-    for (const [index, handle] of handles.entries()) {
-      if (index > 0 && index % SLICE === 0) await othersTurn()
-      if (this.#delete(handle)) deleted.push(handle)
+    for (let start = 0; start < handles.length; start += SLICE) {
+      if (start > 0) await othersTurn()
+      deleted.push(...this.#delete(handles.slice(start, start + SLICE)))
     }
     return deleted
   }
@@ -99,7 +99,7 @@ export class MemoryStore implements SessionStore {
 
   deleteExpired(nowMs: number, limit: number): number {
     const expired = this.#findExpired(nowMs, limit)
-    for (const handle of expired) this.#delete(handle)
+    this.#delete(expired)
     const ended = this.#keys.filter(({ expiresAt }) => expiresAt !== null && expiresAt <= nowMs)
     const dropped = new Set(ended.slice(0, limit - expired.length))
     this.#keys = this.#keys.filter((key) => !dropped.has(key))
@@ -124,13 +124,22 @@ export class MemoryStore implements SessionStore {
 
   close(): void {}
 
-  #delete(handle: string): boolean {
-    const record = this.#records.get(handle)
-    if (record === undefined) return false
-    this.#records.delete(handle)
-    this.#unindexUser(record.userId, handle)
-    this.#unindexMinute(minuteOf(record.expiresAt), handle)
-    return true
+  /** @returns Those that existed. */
+  #delete(handles: readonly string[]): string[] {
+    const byUser = new Map<string, Set<string>>()
+    const deleted: string[] = []
+    for (const handle of handles) {
+      const record = this.#records.get(handle)
+      if (record === undefined) continue
+      const { userId, expiresAt } = record
+      this.#records.delete(handle)
+      this.#unindexMinute(minuteOf(expiresAt), handle)
+      byUser.set(userId, (byUser.get(userId) ?? new Set()).add(handle))
+      deleted.push(handle)
+    }
+    // All of a user's at once: to take each out of a long list would be slow.
+    for (const [userId, gone] of byUser) this.#unindexUser(userId, gone)
+    return deleted
   }
 
   #findExpired(nowMs: number, limit: number): string[] {
@@ -161,10 +170,10 @@ export class MemoryStore implements SessionStore {
     else handles.splice(positionAfter(handles, handle), 0, handle)
   }
 
-  #unindexUser(userId: string, handle: string): void {
-    const handles = this.#byUser.get(userId) as string[]
-    handles.splice(positionAfter(handles, handle) - 1, 1)
-    if (handles.length === 0) this.#byUser.delete(userId)
+  #unindexUser(userId: string, gone: ReadonlySet<string>): void {
+    const left = this.#byUser.get(userId)?.filter((handle) => !gone.has(handle)) ?? []
+    if (left.length === 0) this.#byUser.delete(userId)
+    else this.#byUser.set(userId, left)
   }
 
   #indexMinute(minute: number, handle: string): void {
