@@ -90,7 +90,7 @@ export class SessionRecords {
     userId: string,
     tenantId: string | undefined
   ): AsyncGenerator<readonly SessionRecord[]> {
-    if (!isStorable(userId)) return
+    if (!isUserId(userId)) return
     const nowMs = this.#clock.now()
     let cursor: string | null = null
     do {
