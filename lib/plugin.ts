@@ -20,7 +20,12 @@ import { openRevocationWatch } from './session/revoke.ts'
 import { createSessions } from './session/sessions.ts'
 import { SessionSockets } from './session/sockets.ts'
 import { checkVerifyOptions } from './session/verify.ts'
-import { decorateSession, hasValidators, sessionFinder } from './session/verify-hook.ts'
+import {
+  decorateSession,
+  hasValidators,
+  refuseTakenProperty,
+  sessionFinder
+} from './session/verify-hook.ts'
 import { warnOfCors, warnOfOrder, warnOfSettings } from './startup-warnings.ts'
 import { GuardedStore } from './stores/guarded-store.ts'
 import { MemoryStore, memoryStore } from './stores/memory.ts'
@@ -147,9 +152,5 @@ function refuseTakenNames(app: FastifyInstance, property: string): void {
     throw new Error(
       'fastify-supersession is registered already, in this scope or in one around it. To have two, register each in a scope of its own, side by side.'
     )
-  if (app.hasRequestDecorator(property))
-    throw new OptionsError(
-      'requestProperty',
-      `a name that is free: another plugin has taken request.${property}`
-    )
+  refuseTakenProperty(app, property)
 }

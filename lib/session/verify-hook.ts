@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Awaitable } from '../awaitable.ts'
 import { markSessionHook, noteSessionHooks } from '../errors/openapi/session-hook.ts'
 import { asError } from '../errors/thrown-value.ts'
+import { OptionsError } from '../options/checks.ts'
 import type { Settings } from '../options/resolve.ts'
 import { TokenSession } from './session.ts'
 import type { Session, Sessions, VerifySessionHook, VerifySessionOptions } from './types.ts'
@@ -31,6 +32,15 @@ export function hasValidators({
   globalClaimValidators: given
 }: Pick<Settings, 'globalClaimValidators'>): boolean {
   return typeof given === 'function' || given.length > 0
+}
+
+/** @throws {@link OptionsError} Another session plugin has taken the request's property. */
+export function refuseTakenProperty(app: FastifyInstance, property: string): void {
+  if (app.hasRequestDecorator(property))
+    throw new OptionsError(
+      'requestProperty',
+      `a name that is free: another plugin has taken request.${property}`
+    )
 }
 
 /** Adds `app.verifySession`, `request.verifySession` and the request's property for the session. */

@@ -20,7 +20,7 @@ import {
   type Presentation,
   verifyRequest
 } from '../session/verify.ts'
-import { decorateSession, hasValidators } from '../session/verify-hook.ts'
+import { decorateSession, hasValidators, refuseTakenProperty } from '../session/verify-hook.ts'
 import { warnOfOrder } from '../startup-warnings.ts'
 import { GuardedStore } from '../stores/guarded-store.ts'
 import { AccessTokenVerifier } from '../tokens/access-token.ts'
@@ -127,11 +127,7 @@ function refuseTakenNames(app: FastifyInstance, property: string): void {
     throw new Error(
       'fastify-supersession or its verifier is registered already, in this scope or in one around it. To have two, register each in a scope of its own, side by side.'
     )
-  if (app.hasRequestDecorator(property))
-    throw new OptionsError(
-      'requestProperty',
-      `a name that is free: another plugin has taken request.${property}`
-    )
+  refuseTakenProperty(app, property)
 }
 
 function warnOfPlainHttp(app: FastifyInstance, url: string): void {
