@@ -21,6 +21,22 @@ async function buildTwo(t: Test, options: SupersessionOptions = {}) {
   return { one: one.app, two: two.app, clocks: [one.clock, two.clock] as const }
 }
 
+/** A store of which some calls fail. */
+function failingStore(
+  store: SessionStore,
+  fails: (name: keyof SessionStore, args: unknown[]) => boolean
+): SessionStore {
+  return new Proxy(store, {
+    get(target, name: keyof SessionStore) {
+      const method = target[name] as (...args: unknown[]) => unknown
+      return (...args: unknown[]) => {
+        if (fails(name, args)) throw new Error('down')
+        return method.apply(target, args)
+      }
+    }
+  })
+}
+
 /** Asks again until the answer is another one. A status that never comes is a test that hangs. */
 async function statusAfter(client: Client, former: number): Promise<number> {
   for (;;) {
@@ -108,15 +124,7 @@ test('a slow reply at another process brings no session back', async (t) => {
 test('while the store is down tokens live, afterwards what was revoked meanwhile is refused', async (t) => {
   const store = memoryStore()
   let isDown = false
-  const failing = new Proxy(store, {
-    get(target, name: keyof SessionStore) {
-      const method = target[name] as (...args: unknown[]) => unknown
-      return (...args: unknown[]) => {
-        if (name === 'revokedSince' && isDown) throw new Error('down')
-        return method.apply(target, args)
-      }
-    }
-  })
+  const failing = failingStore(store, (name) => name === 'revokedSince' && isDown)
   const { lines, logger } = logLines()
   const one = await buildApp(t, { store, ...OFTEN })
   const two = await buildApp(t, { store: failing, ...OFTEN }, { logger })
@@ -177,17 +185,12 @@ test('what can be no handle and no user is not found, and is kept nowhere', asyn
 test('a revocation that fails half-way can be done again, and holds everywhere then', async (t) => {
   const store = memoryStore()
   let isFailing = false
-  const failing = new Proxy(store, {
-    get(target, name: keyof SessionStore) {
-      const method = target[name] as (...args: unknown[]) => unknown
-      return (...args: unknown[]) => {
-        // The entry of the user is taken, that of the session is not.
-        const isNamed = name === 'addRevocations' && JSON.stringify(args).includes('"handle"')
-        if (isFailing && isNamed) throw new Error('down')
-        return method.apply(target, args)
-      }
-    }
-  })
+  // The entry of the user is taken, that of the session is not.
+  const failing = failingStore(
+    store,
+    (name, args) =>
+      isFailing && name === 'addRevocations' && JSON.stringify(args).includes('"handle"')
+  )
   const one = await buildApp(t, { store: failing, ...OFTEN })
   const two = await buildApp(t, { store, ...OFTEN })
   const client = new Client(one.app, 'header')
