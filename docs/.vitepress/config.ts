@@ -39,6 +39,11 @@ export default defineConfig({
       },
       { text: 'Errors', items: [{ text: 'Errors', link: '/errors' }] },
       {
+        text: 'Recipes',
+        link: '/recipes/',
+        items: [{ text: 'Your own error handlers', link: '/recipes/own-error-handler' }]
+      },
+      {
         text: 'Operation',
         items: [
           { text: 'Production', link: '/production' },
