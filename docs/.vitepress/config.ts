@@ -41,7 +41,10 @@ export default defineConfig({
       {
         text: 'Recipes',
         link: '/recipes/',
-        items: [{ text: 'Your own error handlers', link: '/recipes/own-error-handler' }]
+        items: [
+          { text: 'Your own error handlers', link: '/recipes/own-error-handler' },
+          { text: 'Mobile app', link: '/recipes/mobile-app' }
+        ]
       },
       {
         text: 'Operation',
