@@ -171,7 +171,8 @@ export class MemoryStore implements SessionStore {
   }
 
   #unindexUser(userId: string, gone: ReadonlySet<string>): void {
-    const left = this.#byUser.get(userId)?.filter((handle) => !gone.has(handle)) ?? []
+    const handles = this.#byUser.get(userId) as string[]
+    const left = handles.filter((handle) => !gone.has(handle))
     if (left.length === 0) this.#byUser.delete(userId)
     else this.#byUser.set(userId, left)
   }
