@@ -6,6 +6,7 @@ import { type Entry, keyName } from './registry.ts'
 import { SessionError, TokenTheftDetectedError } from './session-errors.ts'
 import type { ExceptionKey, NormalizedError } from './types.ts'
 import { ValidationException } from './validation/validation-error.ts'
+import { WebSocketException } from './websocket/websocket-exception.ts'
 
 /** Where an error was found when there was no reply left to give. */
 export type LatePhase = 'headers-sent' | 'background'
@@ -230,11 +231,15 @@ function fieldsOf(outcome: Outcome): Record<string, unknown> {
   // Without the stack: a client's mistake has no place in our code.
   const { name, message } = error
   return {
-    error: { name, message, code: normalized.code, cause: causeText(error) },
+    error: { name, message, code: codeOf(normalized), cause: causeText(error) },
     reason: (error as { reason?: unknown }).reason,
     status,
     handler
   }
+}
+
+function codeOf({ error, code }: NormalizedError): string | number | undefined {
+  return error instanceof WebSocketException ? error.code : code
 }
 
 /** The error that a handler answered with another one. */

@@ -22,7 +22,8 @@ export type ErrorResponses =
 /**
  * How sessions travel, as security schemes of OpenAPI: for `openapi.components.securitySchemes` of
  * @fastify/swagger and for the option `securitySchemes` of {@link errorResponsesTransform}. Take one
- * of them where tokens travel in one way.
+ * of them where tokens travel in one way. With the option `cookiePrefix` the name of the cookie is
+ * another one.
  */
 export const sessionSecuritySchemes: {
   readonly sessionCookie: { readonly type: 'apiKey'; readonly in: 'cookie'; readonly name: string }

@@ -267,6 +267,19 @@ test('before the upgrade they are answered over HTTP', async (t) => {
   t.same(await refusalOf(app, '/'), [401, '{"message":"try refresh token"}'])
 })
 
+test('the log line of a WebSocketException before the upgrade has its close code', async (t) => {
+  const { app, lines } = await socketApp(t)
+  const preHandler = async () => {
+    throw new WebSocketException(4001, 'later')
+  }
+  app.get('/', { websocket: true, preHandler }, () => t.fail('must not run'))
+  t.same(await refusalOf(app, '/'), [403, '{"detail":"Forbidden"}'])
+  t.match(
+    lines.find(({ msg }) => msg === 'request refused'),
+    { error: { name: 'WebSocketException', message: 'later', code: 4001 }, status: 403 }
+  )
+})
+
 test('a handler that leaves the socket open is logged, and the default closes', async (t) => {
   const { app, lines } = await socketApp(t)
   app.setWebSocketExceptionHandler(WebSocketException, () => {})
