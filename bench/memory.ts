@@ -12,12 +12,14 @@ const TARGET_BYTES = 2048
 /** Other cookies, as an app and its analytics set them. */
 const OTHER_COOKIES = Array.from({ length: 10 }, (_, index) => `other${index}=${'x'.repeat(140)}; `)
 
+const NAMES = { access: 'sAccessToken', refresh: 'sRefreshToken', device: 'sDevice' }
+
 /** How a token is cut out of the header that it comes in. */
 type Cut = (token: Buffer) => string
 
 const fromAuthorization: Cut = (token) => headerOf('Bearer ', token).slice('Bearer '.length)
 const fromCookies: Cut = (token) =>
-  String(parseCookies(headerOf(`${OTHER_COOKIES.join('')}sAccessToken=`, token)).accessToken)
+  String(parseCookies(NAMES, headerOf(`${OTHER_COOKIES.join('')}sAccessToken=`, token)).accessToken)
 
 /** A string of its own, as Node makes headers from network data. */
 function headerOf(before: string, token: Buffer): string {

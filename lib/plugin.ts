@@ -31,6 +31,7 @@ import { GuardedStore } from './stores/guarded-store.ts'
 import { MemoryStore, memoryStore } from './stores/memory.ts'
 import { AccessTokens } from './tokens/access-token.ts'
 import { RefreshTokens } from './tokens/refresh-token.ts'
+import { COOKIE_NAMES } from './transport/cookies.ts'
 import { sameSiteRule } from './transport/same-site.ts'
 import { STAGED, TokenReply } from './transport/token-reply.ts'
 
@@ -55,6 +56,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
     find: sessionFinder(sessions, settings.appInfo.refreshPath)
   })
   app.decorateRequest(STAGED, null)
+  app.decorate(COOKIE_NAMES, settings.cookies.names)
   app.addHook('onSend', tokenReply.onSend)
 
   const apis = { ...sessionApis(sessions, settings.requestProperty), ...deviceApis(context) }

@@ -11,6 +11,8 @@ export interface Binding {
 
 /** Attributes that the bound cookie shares with the cookie of the access token. */
 export interface BoundCookieSettings {
+  /** Without its prefix. */
+  readonly name: string
   readonly domain: string | undefined
   readonly path: string
   /** How long one is accepted. */
@@ -41,7 +43,7 @@ export class BoundCookies {
   /** @param keys - The first one issues, all of them read. At least one. */
   constructor(keys: readonly Buffer[], settings: BoundCookieSettings) {
     const isHostOnly = settings.domain === undefined && settings.path === '/'
-    this.name = `${isHostOnly ? '__Host' : '__Secure'}-sDevice`
+    this.name = `${isHostOnly ? '__Host' : '__Secure'}-${settings.name}`
     this.#pair = `${this.name}=`
     this.#keys = keys
     this.#settings = settings

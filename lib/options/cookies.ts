@@ -13,6 +13,15 @@ export interface CookieSettings {
   readonly sameSite: 'strict' | 'lax' | 'none' | undefined
   readonly accessTokenPath: string
   readonly refreshTokenPath: string
+  readonly names: CookieNames
+}
+
+/** Names of the session cookies. */
+export interface CookieNames {
+  readonly access: string
+  readonly refresh: string
+  /** Of the cookie that only the device's key brings, without `__Host-` or `__Secure-`. */
+  readonly device: string
 }
 
 type CookieOption =
@@ -21,6 +30,7 @@ type CookieOption =
   | 'cookieSecure'
   | 'cookieSameSite'
   | 'accessTokenPath'
+  | 'cookiePrefix'
 
 /** @throws {@link OptionsError} */
 export function resolveCookies(
@@ -48,13 +58,39 @@ export function resolveCookies(
   // The prefix as the browser sees it, behind a gateway's path.
   const publicPrefix = publicBasePath.slice(0, publicBasePath.length - routeBasePath.length)
   const defaultPath = prefix === '' ? '' : publicPrefix
-  return Object.freeze({
+  const attributes = {
     secure,
     sameSite,
     domain: cookieDomain(given.cookieDomain, new URL(appInfo.apiDomain).hostname),
     olderDomain: olderCookieDomain === '' ? '' : domain(olderCookieDomain, 'olderCookieDomain'),
     accessTokenPath: parsePath(given.accessTokenPath ?? defaultPath, 'accessTokenPath') || '/',
     refreshTokenPath: `${appInfo.publicBasePath}/session/refresh`
+  }
+  return Object.freeze({ ...attributes, names: cookieNames(given.cookiePrefix ?? '', attributes) })
+}
+
+/**
+ * A prefix that browsers act on (RFC 6265bis section 4.1.3), and one of the app's own. The refresh
+ * token's cookie has a path, so that it cannot be `__Host-`.
+ */
+function cookieNames(
+  prefix: unknown,
+  { secure, domain, accessTokenPath }: Omit<CookieSettings, 'names'>
+): CookieNames {
+  const expected = (what: string) => new OptionsError('cookiePrefix', what, prefix)
+  const [, guard = '', own = ''] = /^(__Host-|__Secure-)?([\w.-]{0,64})$/.exec(String(prefix)) ?? []
+  if (typeof prefix !== 'string' || guard + own !== prefix || own.startsWith('__'))
+    throw expected(
+      "up to 64 letters, digits and '-', '_', '.', after '__Host-', '__Secure-' or neither"
+    )
+  if (guard !== '' && !secure)
+    throw expected('without __Host- and __Secure- where cookies are not Secure')
+  if (guard === '__Host-' && (domain !== undefined || accessTokenPath !== '/'))
+    throw expected("'__Secure-' where cookieDomain is set or accessTokenPath is not '/'")
+  return Object.freeze({
+    access: `${guard}${own}sAccessToken`,
+    refresh: `${guard && '__Secure-'}${own}sRefreshToken`,
+    device: `${own}sDevice`
   })
 }
 

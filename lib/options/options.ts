@@ -183,6 +183,14 @@ export interface SupersessionOptions extends ErrorsOptions {
    * @defaultValue the prefix of the scope that registers the plugin, behind `apiGatewayPath`, or '/'
    */
   readonly accessTokenPath?: string
+  /**
+   * Stands before the names of the cookies, for two apps on one host. `'__Host-'`, which needs https,
+   * no `cookieDomain` and no `accessTokenPath`, keeps subdomains from setting the access token's
+   * cookie; with it, and with `'__Secure-'`, that of the refresh token is `__Secure-`. Both may stand
+   * before a prefix of your own: `'__Host-shop-'`. A change of it logs out who has cookies.
+   * @defaultValue `''`: the names of the protocol
+   */
+  readonly cookiePrefix?: string
 
   /** @defaultValue `'VIA_CUSTOM_HEADER'` where `SameSite` is `none`, else `'NONE'` */
   readonly antiCsrf?: AntiCsrfMode

@@ -121,6 +121,7 @@ const checkedTogether: readonly Name[] = [
   'cookieSecure',
   'cookieSameSite',
   'accessTokenPath',
+  'cookiePrefix',
   'deviceBinding'
 ]
 

@@ -93,10 +93,11 @@ export async function refreshDevice(
 
 /** The session is the one of the access cookie, whose challenge has to be answered. */
 async function tokenOf(
-  { accessTokens, clock }: Context,
+  { settings, accessTokens, clock }: Context,
   request: FastifyRequest
 ): Promise<AccessToken> {
-  const { accessToken, moreAccessTokens } = parseCookies(request.headers.cookie)
+  const { names } = settings.cookies
+  const { accessToken, moreAccessTokens } = parseCookies(names, request.headers.cookie)
   for (const text of [accessToken, ...moreAccessTokens]) {
     const token = text && (await accessTokens.verify(text, clock.now()))
     if (typeof token === 'object') return token

@@ -56,7 +56,8 @@ export async function createSession(
 /** Ends the session whose access token came with a login, if it is good and came from the website. */
 async function endOldSession(context: SessionContext, request: FastifyRequest): Promise<void> {
   if (foreignOriginOf(context, request) !== null) return
-  const { accessToken, moreAccessTokens } = parseCookies(request.headers.cookie)
+  const { names } = context.settings.cookies
+  const { accessToken, moreAccessTokens } = parseCookies(names, request.headers.cookie)
   for (const text of [
     readHeaderToken(context.settings, request),
     accessToken,
@@ -158,7 +159,7 @@ function hasAccessToken(
 ): boolean {
   return method === 'header'
     ? readHeaderToken(settings, request) !== undefined
-    : parseCookies(request.headers.cookie).accessToken !== undefined
+    : parseCookies(settings.cookies.names, request.headers.cookie).accessToken !== undefined
 }
 
 /**

@@ -40,6 +40,7 @@ export function openDeviceBinding(
   // The refresh route asks for the cookie, too.
   const isBelow = `${registrationPath}/`.startsWith(`${cookies.accessTokenPath}/`)
   const cookie = {
+    name: cookies.names.device,
     domain: cookies.domain,
     path: isBelow ? cookies.accessTokenPath : '/',
     lifetimeMs: deviceBinding.boundCookieLifetimeMs

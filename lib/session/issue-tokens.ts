@@ -2,7 +2,7 @@ import { randomInt, randomUUID } from 'node:crypto'
 import type { SessionRecord } from '../stores/store.ts'
 import { type AccessTokenFacts, longestTokenLength } from '../tokens/access-token.ts'
 import type { RefreshToken } from '../tokens/refresh-token.ts'
-import { MAX_ACCESS_COOKIE_LENGTH } from '../transport/cookies.ts'
+import { maxAccessTokenLength } from '../transport/cookies.ts'
 import type { SessionContext } from './context.ts'
 import { bindingOf, type StoredDevice, tenantOf } from './records.ts'
 import type { AccessToken, AccessTokenPayload, IssuedTokens, JsonObject } from './types.ts'
@@ -97,9 +97,10 @@ export function refuseDroppedCookie(context: Context, record: SessionRecord): vo
     jkt: settings.deviceBinding === null ? undefined : 'x'.repeat(43)
   }
   const length = longestTokenLength(facts, settings.signingAlgorithm)
-  if (length <= MAX_ACCESS_COOKIE_LENGTH) return
+  const room = maxAccessTokenLength(settings.cookies)
+  if (length <= room) return
   throw new TypeError(
-    `The access token can grow to ${length} bytes, and a cookie has room for ${MAX_ACCESS_COOKIE_LENGTH}: make the access token's payload smaller, the session data has room for more`
+    `The access token can grow to ${length} bytes, and a cookie has room for ${room}: make the access token's payload smaller, the session data has room for more`
   )
 }
 

@@ -81,7 +81,7 @@ async function chooseRefreshToken(
   const bearer = readHeaderToken(context.settings, request)
   // Also without a cookie: the reply to a request that has no session clears the client's tokens.
   if (bearer === undefined || accepted === 'cookie') refuseForeignOrigin(context, request)
-  const cookies = parseCookies(request.headers.cookie)
+  const cookies = parseCookies(context.settings.cookies.names, request.headers.cookie)
   if (accepted !== 'header') await refuseDuplicates(context, request, cookies)
   const { refreshToken: cookie } = cookies
   const cameBothWays = bearer !== undefined && cookie !== undefined

@@ -102,7 +102,10 @@ export function verifyRequest<C extends VerifyContext, S>(
       return checkToken(context, token, presentation, open)
     }
   }
-  const cookies = accepted === 'header' ? NO_COOKIES : parseCookies(request.headers.cookie)
+  const cookies =
+    accepted === 'header'
+      ? NO_COOKIES
+      : parseCookies(context.settings.cookies.names, request.headers.cookie)
   if (cookies.accessToken === undefined)
     return noSession(options, bearer === undefined ? 'no-token' : 'malformed')
   const antiCsrfToken = checkCookieRequest(context, request, options)

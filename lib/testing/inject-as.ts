@@ -1,6 +1,8 @@
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
 import { checkNames } from '../options/checks.ts'
+import type { CookieNames } from '../options/cookies.ts'
 import type { Claim, NewSession, Session, SessionTokens } from '../session/types.ts'
+import { COOKIE_NAMES } from '../transport/cookies.ts'
 import type { TestClock } from './test-clock.ts'
 
 const NAMES: readonly (keyof InjectAsOptions)[] = [
@@ -81,6 +83,9 @@ export async function injectAs(
     clock?.advance(age)
   }
 
+  const { [COOKIE_NAMES]: names } = app as FastifyInstance & {
+    readonly [COOKIE_NAMES]: CookieNames
+  }
   let { accessToken, antiCsrfToken } = issued
   const inject = async (request: string | InjectOptions) => {
     const { headers, cookies, ...rest } = typeof request === 'string' ? { url: request } : request
@@ -88,9 +93,9 @@ export async function injectAs(
       ...rest,
       // By header and by cookie: the app uses the one that it accepts.
       headers: { ...sessionHeaders(accessToken, antiCsrfToken), ...headers },
-      cookies: { sAccessToken: accessToken, ...cookies }
+      cookies: { [names.access]: accessToken, ...cookies }
     })
-    accessToken = renewedToken(response) ?? accessToken
+    accessToken = renewedToken(response, names.access) ?? accessToken
     antiCsrfToken = headerOf(response, 'anti-csrf') ?? antiCsrfToken
     return response
   }
@@ -105,9 +110,9 @@ function sessionHeaders(accessToken: string, antiCsrfToken: string | null): Reco
   }
 }
 
-function renewedToken(response: LightMyRequestResponse): string | undefined {
+function renewedToken(response: LightMyRequestResponse, cookieName: string): string | undefined {
   const isNew = ({ name, value }: { name: string; value: string }) =>
-    name === 'sAccessToken' && value !== ''
+    name === cookieName && value !== ''
   return headerOf(response, 'st-access-token') ?? response.cookies.find(isNew)?.value
 }
 

@@ -1,21 +1,17 @@
 import { stringifySetCookie } from 'cookie'
-import type { CookieSettings } from '../options/cookies.ts'
+import type { CookieNames, CookieSettings } from '../options/cookies.ts'
 import type { TokenType } from '../session/types.ts'
 
-const COOKIE_NAMES: Readonly<Record<TokenType, string>> = {
-  access: 'sAccessToken',
-  refresh: 'sRefreshToken'
-}
 /** As in SuperTokens: outlives the token on purpose, since an expired one asks for a refresh. */
 const ACCESS_COOKIE_LIFETIME_MS = 31_536_000_000
-/** What a cookie has room for beside its name: browsers drop a larger one (RFC 6265bis section 5.6). */
-export const MAX_ACCESS_COOKIE_LENGTH: number = 4096 - COOKIE_NAMES.access.length
+/** Name and value: browsers drop a larger one (RFC 6265bis section 5.6). */
+const MAX_COOKIE_LENGTH = 4096
 /** Sent by clients of the protocol's first generation; it is only ever cleared. */
 const LEGACY_COOKIE_NAME = 'sIdRefreshToken'
-const ACCESS_PAIR = `${COOKIE_NAMES.access}=`
-const REFRESH_PAIR = `${COOKIE_NAMES.refresh}=`
-const LEGACY_PAIR = `${LEGACY_COOKIE_NAME}=`
+/** Where an app keeps the names of its cookies, for its tests. */
+export const COOKIE_NAMES: unique symbol = Symbol('fastify-supersession.cookie-names')
 const SPACE = 0x20
+const EQUALS = 0x3d
 /** So many cookies of one name are looked at, besides the first. */
 const MAX_DUPLICATES = 4
 const NONE: readonly string[] = Object.freeze([])
@@ -41,12 +37,20 @@ export interface ReceivedCookies {
   readonly hasIdRefreshToken: boolean
 }
 
+/** How long an access token may be in a cookie. */
+export function maxAccessTokenLength({ names }: Pick<CookieSettings, 'names'>): number {
+  return MAX_COOKIE_LENGTH - names.access.length
+}
+
 /**
  * Reads our own cookies out of a `Cookie` header (RFC 6265 section 4.2.1), and no others.
  *
  * Values are taken as they are: no token of ours has a character that would be percent-encoded.
  */
-export function parseCookies(header: string | undefined): ReceivedCookies {
+export function parseCookies(
+  { access, refresh }: CookieNames,
+  header: string | undefined
+): ReceivedCookies {
   if (header === undefined) return NO_COOKIES
   let accessToken: string | undefined
   let refreshToken: string | undefined
@@ -58,20 +62,24 @@ export function parseCookies(header: string | undefined): ReceivedCookies {
     const semicolon = header.indexOf(';', start)
     const end = semicolon < 0 ? header.length : semicolon
     // Cheaper than cutting out every name, most of which are not ours.
-    if (header.startsWith(ACCESS_PAIR, start)) {
-      const value = valueBetween(header, start + ACCESS_PAIR.length, end)
+    if (isPairOf(access, header, start)) {
+      const value = valueBetween(header, start + access.length + 1, end)
       if (accessToken === undefined) accessToken = value
       else moreAccessTokens = withOneMore(moreAccessTokens, value)
-    } else if (header.startsWith(REFRESH_PAIR, start)) {
-      const value = valueBetween(header, start + REFRESH_PAIR.length, end)
+    } else if (isPairOf(refresh, header, start)) {
+      const value = valueBetween(header, start + refresh.length + 1, end)
       if (refreshToken === undefined) refreshToken = value
       else moreRefreshTokens = withOneMore(moreRefreshTokens, value)
-    } else if (header.startsWith(LEGACY_PAIR, start)) {
+    } else if (isPairOf(LEGACY_COOKIE_NAME, header, start)) {
       hasIdRefreshToken = true
     }
     start = end + 1
   }
   return { accessToken, refreshToken, moreAccessTokens, moreRefreshTokens, hasIdRefreshToken }
+}
+
+function isPairOf(name: string, header: string, start: number): boolean {
+  return header.startsWith(name, start) && header.charCodeAt(start + name.length) === EQUALS
 }
 
 /** Each further one may cost the check of a signature. */
@@ -97,7 +105,7 @@ export function tokenCookie(
   type: TokenType,
   cookie: TokenCookie
 ): string {
-  return serialize(settings, COOKIE_NAMES[type], pathOf(settings, type), cookie, settings.domain)
+  return serialize(settings, settings.names[type], pathOf(settings, type), cookie, settings.domain)
 }
 
 /** A `Set-Cookie` value that clears a token. */
@@ -117,7 +125,7 @@ export function clearedOlderCookie(
 ): string {
   const gone = { value: '', expiresAt: 0, sameSite }
   const domain = settings.olderDomain || undefined
-  return serialize(settings, COOKIE_NAMES[type], pathOf(settings, type), gone, domain)
+  return serialize(settings, settings.names[type], pathOf(settings, type), gone, domain)
 }
 
 /** A `Set-Cookie` value that clears the cookie of the protocol's first generation. */

@@ -15,7 +15,7 @@ import {
   clearedCookie,
   clearedLegacyCookie,
   clearedOlderCookie,
-  MAX_ACCESS_COOKIE_LENGTH,
+  maxAccessTokenLength,
   parseCookies,
   tokenCookie
 } from './cookies.ts'
@@ -197,7 +197,7 @@ export class TokenReply {
   ): void {
     const { cookies, exposeAccessToken } = this.#settings
     const sameSite = this.#sameSite(request)
-    if (accessToken.text.length > MAX_ACCESS_COOKIE_LENGTH)
+    if (accessToken.text.length > maxAccessTokenLength(cookies))
       request.log.warn(
         { length: accessToken.text.length },
         'the access token is too long for a cookie: keep accessTokenPayload small'
@@ -249,11 +249,9 @@ export class TokenReply {
   }
 
   #clearLegacy(request: FastifyRequest, reply: FastifyReply): void {
-    if (parseCookies(request.headers.cookie).hasIdRefreshToken)
-      reply.header(
-        'set-cookie',
-        clearedLegacyCookie(this.#settings.cookies, this.#sameSite(request))
-      )
+    const { cookies } = this.#settings
+    if (parseCookies(cookies.names, request.headers.cookie).hasIdRefreshToken)
+      reply.header('set-cookie', clearedLegacyCookie(cookies, this.#sameSite(request)))
   }
 }
 

@@ -17,6 +17,7 @@ export interface VerifierOptions
       SupersessionOptions,
       | 'accessTokenCacheMB'
       | 'allowedOrigins'
+      | 'cookiePrefix'
       | 'getTokenTransferMethod'
       | 'globalClaimValidators'
       | 'requestProperty'
@@ -75,6 +76,7 @@ const SHARED_OPTIONS: readonly (keyof VerifierOptions & keyof SupersessionOption
   'accessTokenCacheMB',
   'allowedOrigins',
   'antiCsrf',
+  'cookiePrefix',
   'getTokenTransferMethod',
   'globalClaimValidators',
   'requestProperty',
@@ -111,8 +113,12 @@ export function resolveVerifier(options: VerifierOptions, prefix: string): Verif
       shared.revocationInterval
     )
   checkNames(shared.appInfo ?? {}, APP_INFO, 'appInfo')
+  // A service that verifies sets no cookie, so that no path of its own limits `cookiePrefix`.
   // Whether a token is bound to a key is the issuer's choice: a token that is needs its proof here.
-  const settings = resolveSettings({ ...shared, deviceBinding: 'dpop' }, prefix)
+  const settings = resolveSettings(
+    { ...shared, accessTokenPath: '/', deviceBinding: 'dpop' },
+    prefix
+  )
   return { settings, jwksUri: resolveJwksUri(jwksUri, settings.issuer), errorsOptions }
 }
 

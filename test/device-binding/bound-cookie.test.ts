@@ -4,7 +4,7 @@ import { BoundCookies } from '../../lib/device-binding/bound-cookie.ts'
 import { START_MS } from '../builders/app.ts'
 
 const keys = [randomBytes(32), randomBytes(32)]
-const settings = { domain: undefined, path: '/', lifetimeMs: 600_000 }
+const settings = { name: 'sDevice', domain: undefined, path: '/', lifetimeMs: 600_000 }
 const cookies = new BoundCookies(keys, settings)
 const binding = { handle: 'handle', jkt: 'thumbprint' }
 

@@ -13,7 +13,7 @@ const settings = {
   registrationPath: '/auth/session/device',
   refreshPath: '/auth/session/device/refresh',
   initiators: [],
-  cookie: { domain: undefined, path: '/', lifetimeMs: 600_000 }
+  cookie: { name: 'sDevice', domain: undefined, path: '/', lifetimeMs: 600_000 }
 }
 const dbsc = new Dbsc(keys, settings)
 

@@ -50,3 +50,42 @@ test('a cookie domain may be a public suffix only where the API is that very hos
   t.throws(() => resolveCookies({ cookieDomain: 'intranet' }, INFO, ''), /public suffix/)
   t.end()
 })
+
+test('a prefix stands before the names, behind the one that browsers act on', (t) => {
+  const names = (cookiePrefix: string | undefined) =>
+    Object.values(resolveCookies({ cookiePrefix }, INFO, '').names)
+  t.same(names(undefined), ['sAccessToken', 'sRefreshToken', 'sDevice'])
+  t.same(names('shop-'), ['shop-sAccessToken', 'shop-sRefreshToken', 'shop-sDevice'])
+  t.same(names('__Host-'), ['__Host-sAccessToken', '__Secure-sRefreshToken', 'sDevice'])
+  t.same(names('__Secure-a.'), ['__Secure-a.sAccessToken', '__Secure-a.sRefreshToken', 'a.sDevice'])
+  t.end()
+})
+
+test('a prefix that browsers would drop the cookies for is refused', (t) => {
+  const http = resolveAppInfo({ apiDomain: 'http://localhost:3000' }, '')
+  const refused = (given: object, expected: RegExp, info = INFO, prefix = '') =>
+    t.throws(() => resolveCookies(given, info, prefix), { message: expected })
+  for (const cookiePrefix of [
+    '__host-',
+    '__Http-',
+    '__Host-__Secure-',
+    'a b',
+    'a;',
+    'é',
+    'a'.repeat(65),
+    1
+  ])
+    refused({ cookiePrefix }, /'cookiePrefix' must be up to 64 letters/)
+  for (const cookiePrefix of ['__Host-', '__Secure-x'])
+    refused({ cookiePrefix }, /without __Host- and __Secure- where cookies are not Secure/, http)
+  const onHost = { cookiePrefix: '__Host-' }
+  refused({ ...onHost, cookieDomain: '.example.com' }, /'__Secure-' where cookieDomain is set/)
+  refused({ ...onHost, accessTokenPath: '/api' }, /or accessTokenPath is not/)
+  refused(
+    onHost,
+    /or accessTokenPath is not/,
+    resolveAppInfo({ apiDomain: 'https://a.example' }, '/v1'),
+    '/v1'
+  )
+  t.end()
+})

@@ -1,5 +1,11 @@
 import { test } from 'tap'
-import { parseCookies } from '../../lib/transport/cookies.ts'
+import { parseCookies as parse, type ReceivedCookies } from '../../lib/transport/cookies.ts'
+
+const NAMES = { access: 'sAccessToken', refresh: 'sRefreshToken', device: 'sDevice' }
+
+function parseCookies(header: string | undefined): ReceivedCookies {
+  return parse(NAMES, header)
+}
 
 test('only our own cookies are read, wherever they stand', (t) => {
   t.same(parseCookies('a=b;  sAccessToken=at ; x;sRefreshToken=rt; sIdRefreshToken=i; =; ='), {
@@ -35,5 +41,16 @@ test('values are taken as they are, up to the semicolon', (t) => {
   t.equal(parseCookies('sAccessToken=a=b ; x=y').accessToken, 'a=b')
   t.equal(parseCookies('sRefreshToken=;').refreshToken, undefined)
   t.equal(parseCookies('sRefreshToken= ;').refreshToken, undefined)
+  t.end()
+})
+
+test('with a prefix only names with it are read', (t) => {
+  const names = {
+    access: '__Host-sAccessToken',
+    refresh: '__Secure-sRefreshToken',
+    device: 'sDevice'
+  }
+  const header = 'sAccessToken=1; __Host-sAccessToken=2; sRefreshToken=3; __Secure-sRefreshToken=4'
+  t.match(parse(names, header), { accessToken: '2', refreshToken: '4', moreAccessTokens: [] })
   t.end()
 })
