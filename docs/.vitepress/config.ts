@@ -43,7 +43,8 @@ export default defineConfig({
         link: '/recipes/',
         items: [
           { text: 'Your own error handlers', link: '/recipes/own-error-handler' },
-          { text: 'Mobile app', link: '/recipes/mobile-app' }
+          { text: 'Mobile app', link: '/recipes/mobile-app' },
+          { text: 'Single-page app', link: '/recipes/single-page-app' }
         ]
       },
       {
