@@ -44,7 +44,8 @@ export default defineConfig({
         items: [
           { text: 'Your own error handlers', link: '/recipes/own-error-handler' },
           { text: 'Mobile app', link: '/recipes/mobile-app' },
-          { text: 'Single-page app', link: '/recipes/single-page-app' }
+          { text: 'Single-page app', link: '/recipes/single-page-app' },
+          { text: 'Server-rendered pages', link: '/recipes/server-rendered-pages' }
         ]
       },
       {

@@ -1,8 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import Fastify from 'fastify'
 import t from 'tap'
-import { buildApp } from '../../examples/recipes/single-page-app.ts'
+import { buildApp as buildPages } from '../../examples/recipes/server-rendered-pages.ts'
+import { buildApp as buildSinglePageApp } from '../../examples/recipes/single-page-app.ts'
 import { newFolder } from '../builders/folder.ts'
 import { launchChromium } from './chromium.ts'
 
@@ -20,7 +22,7 @@ void t.test(
     const root = await newFolder(t)
     await bundle('examples/recipes/single-page-app-main.js', join(root, 'main.js'))
     await writeFile(join(root, 'index.html'), '<script type="module" src="/main.js"></script>')
-    const app = await buildApp(root)
+    const app = await buildSinglePageApp(root)
     t.teardown(() => app.close())
     const origin = await app.listen({ port: 0, host: '127.0.0.1' })
     const context = await browser?.newContext()
@@ -38,3 +40,51 @@ void t.test(
     await context?.close()
   }
 )
+
+void t.test('pages without scripts refresh by themselves', { skip }, async (t) => {
+  let sinceStartMs = 0
+  const app = await buildPages({ clock: () => Date.now() + sinceStartMs })
+  t.teardown(() => app.close())
+  const origin = await app.listen({ port: 0, host: '127.0.0.1' })
+  const other = Fastify()
+  t.teardown(() => other.close())
+  other.get('/', async (_request, reply) =>
+    reply.type('text/html').send(`<a href="${origin}/account">a link</a>`)
+  )
+  const { port } = new URL(await other.listen({ port: 0, host: '127.0.0.1' }))
+  const context = await browser?.newContext({ javaScriptEnabled: false })
+  const page = await context?.newPage()
+  if (page === undefined) throw new Error('there is no browser')
+
+  const submit = async (name: string, value: string) => {
+    await page.fill(`[name=${name}]`, value)
+    await page.press(`[name=${name}]`, 'Enter')
+  }
+  const heading = async () => page.textContent('h1')
+  await page.goto(`${origin}/account`)
+  t.equal(page.url(), `${origin}/login`)
+  await submit('user', 'ada')
+  t.equal(await heading(), 'ada')
+
+  sinceStartMs += 3_700_000
+  await page.goto(`${origin}/account?tab=2`)
+  t.equal(await heading(), 'ada', 'a page')
+  t.equal(page.url(), `${origin}/account?tab=2`)
+
+  sinceStartMs += 3_700_000
+  await submit('name', 'Ada Lovelace')
+  await page.waitForURL(`${origin}/account`)
+  t.equal(await heading(), 'Ada Lovelace', 'a form')
+
+  sinceStartMs += 3_700_000
+  await page.goto(`http://localhost:${port}/`)
+  await page.click('a')
+  await page.waitForURL(`${origin}/account`)
+  t.equal(await heading(), 'Ada Lovelace', 'a link of another site')
+
+  sinceStartMs += 3_700_000
+  await page.click('button')
+  await page.waitForURL(`${origin}/login`)
+  t.same(await app.sessions.list('ada'), [])
+  await context?.close()
+})

@@ -1,0 +1,80 @@
+// Pages from the server, with a login form and without scripts.
+import formbody from '@fastify/formbody'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import supersession, { HTTPException, type SupersessionOptions } from '../../lib/index.ts'
+
+// Below the path of the refresh route, where browsers send the refresh token's cookie.
+const REFRESH_PAGE = '/auth/session/refresh/page'
+
+export async function buildApp(options: SupersessionOptions = {}): Promise<FastifyInstance> {
+  const app = Fastify()
+  await app.register(formbody)
+  await app.register(supersession, { getTokenTransferMethod: () => 'cookie', ...options })
+  await app.register(async (pages) => {
+    pages.setExceptionHandler('UNAUTHORISED', showLogin)
+    pages.setExceptionHandler('TOKEN_THEFT_DETECTED', showLogin)
+    pages.setExceptionHandler('TRY_REFRESH_TOKEN', refreshFirst)
+    addPages(pages)
+  })
+  return app
+}
+
+function addPages(pages: FastifyInstance): void {
+  pages.get('/login', async (_request, reply) => {
+    return reply.type('text/html').send('<form method="post"><input name="user"></form>')
+  })
+  pages.post<{ Body: { user: string } }>('/login', async (request, reply) => {
+    // Another site must not log its visitors in to an account of its own.
+    if (request.headers['sec-fetch-site'] === 'cross-site') throw new HTTPException(403)
+    // After checking the password.
+    await pages.sessions.create(request, reply, { userId: request.body.user })
+    return reply.redirect('/account', 303)
+  })
+
+  const preHandler = pages.verifySession()
+  pages.get('/account', { preHandler }, async ({ session }, reply) => {
+    const { name = session.userId } = await session.getData()
+    return reply.type('text/html').send(`<h1>${escapeHtml(String(name))}</h1>
+<form method="post"><input name="name"></form>
+<form method="post" action="/logout"><button>Log out</button></form>`)
+  })
+  pages.post<{ Body: { name: string } }>('/account', { preHandler }, async (request, reply) => {
+    await request.session.updateData({ name: request.body.name })
+    return reply.redirect('/account', 303)
+  })
+  pages.post('/logout', { preHandler }, async ({ session }, reply) => {
+    await session.revoke()
+    return reply.redirect('/login', 303)
+  })
+
+  pages.route<{ Querystring: { next?: string } }>({
+    method: ['GET', 'POST'],
+    url: REFRESH_PAGE,
+    handler: async (request, reply) => {
+      await pages.sessions.refresh(request, reply)
+      return reply.redirect(ownPath(request.query.next), 307)
+    }
+  })
+}
+
+function showLogin(_error: Error, _request: FastifyRequest, reply: FastifyReply) {
+  return reply.redirect('/login', 303)
+}
+
+/** The access token has expired. The browser goes by the refresh page, and comes back. */
+function refreshFirst(_error: Error, { method, url }: FastifyRequest, reply: FastifyReply) {
+  const next = `${REFRESH_PAGE}?next=${encodeURIComponent(url)}`
+  // 307: the browser sends the form once more.
+  if (method !== 'GET') return reply.redirect(next, 307)
+  // A redirect would count as coming from the site whose link led here, and be refused.
+  return reply.type('text/html').send(`<meta http-equiv="refresh" content="0; url=${next}">`)
+}
+
+/** Never another site: `//example.com` is one. */
+function ownPath(next = '/'): string {
+  return /^\/(?![/\\])[!-~]*$/.test(next) ? next : '/'
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
+}
