@@ -45,7 +45,8 @@ export default defineConfig({
           { text: 'Your own error handlers', link: '/recipes/own-error-handler' },
           { text: 'Mobile app', link: '/recipes/mobile-app' },
           { text: 'Single-page app', link: '/recipes/single-page-app' },
-          { text: 'Server-rendered pages', link: '/recipes/server-rendered-pages' }
+          { text: 'Server-rendered pages', link: '/recipes/server-rendered-pages' },
+          { text: 'Behind a proxy', link: '/recipes/behind-a-proxy' }
         ]
       },
       {
