@@ -46,7 +46,8 @@ export default defineConfig({
           { text: 'Mobile app', link: '/recipes/mobile-app' },
           { text: 'Single-page app', link: '/recipes/single-page-app' },
           { text: 'Server-rendered pages', link: '/recipes/server-rendered-pages' },
-          { text: 'Behind a proxy', link: '/recipes/behind-a-proxy' }
+          { text: 'Behind a proxy', link: '/recipes/behind-a-proxy' },
+          { text: 'NestJS', link: '/recipes/nestjs' }
         ]
       },
       {
