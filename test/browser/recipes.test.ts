@@ -5,6 +5,7 @@ import Fastify from 'fastify'
 import t from 'tap'
 import { buildApp as buildPages } from '../../examples/recipes/server-rendered-pages.ts'
 import { buildApp as buildSinglePageApp } from '../../examples/recipes/single-page-app.ts'
+import { buildApp as buildChat } from '../../examples/recipes/websocket.ts'
 import { newFolder } from '../builders/folder.ts'
 import { launchChromium } from './chromium.ts'
 
@@ -88,3 +89,56 @@ void t.test('pages without scripts refresh by themselves', { skip }, async (t) =
   t.same(await app.sessions.list('ada'), [])
   await context?.close()
 })
+
+void t.test(
+  'a chat refreshes before it connects again, and ends with its session',
+  {
+    skip
+  },
+  async (t) => {
+    let sinceStartMs = 0
+    const app = await buildChat({ clock: () => Date.now() + sinceStartMs })
+    t.teardown(() => app.close())
+    const contents = `import { connect } from './examples/recipes/websocket-client.js'
+    Object.assign(window, { connect, heard: [] })`
+    const stdin = { contents, resolveDir: process.cwd() }
+    const { outputFiles } = await build({ stdin, bundle: true, write: false, format: 'iife' })
+    app.get('/', async (_request, reply) => reply.type('text/html').send('<title>chat</title>'))
+    const origin = await app.listen({ port: 0, host: '127.0.0.1' })
+    const context = await browser?.newContext()
+    const page = await context?.newPage()
+    if (page === undefined) throw new Error('there is no browser')
+    await page.goto(origin)
+    await page.addScriptTag({ content: String(outputFiles[0]?.text) })
+    const connect = () =>
+      page.evaluate(`new Promise((resolve) => connect({
+      onOpen: (socket) => { window.socket = socket; resolve('open') },
+      onMessage: (text) => heard.push(text),
+      onEnd: () => { heard.push('end'); resolve('end') }
+    }))`)
+    const heard = async (text: string) => page.waitForFunction(`heard.at(-1) === '${text}'`)
+
+    t.equal(await connect(), 'end', 'without a session')
+    await page.evaluate(async () => {
+      const headers = { 'content-type': 'application/json' }
+      await fetch('/login', { method: 'POST', headers, body: JSON.stringify({ userId: 'ada' }) })
+    })
+    t.equal(await connect(), 'open')
+    await page.evaluate(`socket.send('hello')`)
+    await heard('ada: hello')
+
+    sinceStartMs += 3_700_000
+    await page.clock.setSystemTime(Date.now() + sinceStartMs)
+    t.equal(await connect(), 'open', 'with an access token that had expired')
+    await page.evaluate(`socket.send('again')`)
+    await heard('ada: again')
+
+    for (const client of app.websocketServer.clients) client.terminate()
+    const isBack = () => app.websocketServer.clients.size === 2
+    await page.waitForFunction(`socket.readyState === 1`)
+    t.ok(isBack(), 'both sockets are open again')
+    await app.sessions.revokeAll('ada')
+    await heard('end')
+    await context?.close()
+  }
+)

@@ -1,0 +1,33 @@
+// A chat: who is logged in may enter, and leaves with the session.
+import websocket from '@fastify/websocket'
+import Fastify, { type FastifyInstance } from 'fastify'
+import supersession, {
+  guardSocket,
+  type SupersessionOptions,
+  WebSocketException
+} from '../../lib/index.ts'
+
+export async function buildApp(options: SupersessionOptions = {}): Promise<FastifyInstance> {
+  const app = Fastify()
+  await app.register(supersession, options)
+  await app.register(websocket, { options: { maxPayload: 64 * 1024 } })
+
+  app.post<{ Body: { userId: string } }>('/login', async (request, reply) => {
+    // After checking the password.
+    await app.sessions.create(request, reply, { userId: request.body.userId })
+    return { ok: true }
+  })
+
+  const preValidation = app.verifySession()
+  app.get('/chat', { websocket: true, preValidation }, (socket, request) => {
+    const { session } = request
+    session.attachSocket(socket)
+    const onMessage = guardSocket(request, socket, (data: Buffer) => {
+      const text = data.toString()
+      if (text.length > 500) throw new WebSocketException(1009, 'at most 500 characters')
+      for (const client of app.websocketServer.clients) client.send(`${session.userId}: ${text}`)
+    })
+    socket.on('message', onMessage)
+  })
+  return app
+}
