@@ -47,7 +47,8 @@ export default defineConfig({
           { text: 'Single-page app', link: '/recipes/single-page-app' },
           { text: 'Server-rendered pages', link: '/recipes/server-rendered-pages' },
           { text: 'Behind a proxy', link: '/recipes/behind-a-proxy' },
-          { text: 'NestJS', link: '/recipes/nestjs' }
+          { text: 'NestJS', link: '/recipes/nestjs' },
+          { text: 'WebSockets', link: '/recipes/websocket' }
         ]
       },
       {
