@@ -48,7 +48,8 @@ export default defineConfig({
           { text: 'Server-rendered pages', link: '/recipes/server-rendered-pages' },
           { text: 'Behind a proxy', link: '/recipes/behind-a-proxy' },
           { text: 'NestJS', link: '/recipes/nestjs' },
-          { text: 'WebSockets', link: '/recipes/websocket' }
+          { text: 'WebSockets', link: '/recipes/websocket' },
+          { text: 'React or Next on another origin', link: '/recipes/front-end-on-another-origin' }
         ]
       },
       {

@@ -3,10 +3,12 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import Fastify from 'fastify'
 import t from 'tap'
+import { buildApi } from '../../examples/recipes/front-end-api.ts'
 import { buildApp as buildPages } from '../../examples/recipes/server-rendered-pages.ts'
 import { buildApp as buildSinglePageApp } from '../../examples/recipes/single-page-app.ts'
 import { buildApp as buildChat } from '../../examples/recipes/websocket.ts'
 import { newFolder } from '../builders/folder.ts'
+import { freePort } from '../builders/free-port.ts'
 import { launchChromium } from './chromium.ts'
 
 const { browser, skip } = await launchChromium(t)
@@ -140,3 +142,66 @@ void t.test(
     await context?.close()
   }
 )
+
+for (const [method, host] of [
+  ['cookie', '127.0.0.1'],
+  ['header', 'localhost']
+] as const)
+  void t.test(
+    `a front end on another origin, at ${host}, has its session by ${method}`,
+    {
+      skip
+    },
+    async (t) => {
+      const [port, websitePort] = [await freePort(), await freePort()]
+      const api = `http://127.0.0.1:${port}`
+      const website = `http://${host}:${websitePort}`
+      const app = await buildApi(api, website)
+      t.teardown(() => app.close())
+      await app.listen({ port, host: '127.0.0.1' })
+      const stdin = {
+        contents: `import { createRoot } from 'react-dom/client'
+        import { Account } from './examples/recipes/front-end-account.jsx'
+        createRoot(document.getElementById('root')).render(<Account />)`,
+        resolveDir: process.cwd(),
+        loader: 'jsx'
+      } as const
+      const { outputFiles } = await build({
+        stdin,
+        bundle: true,
+        write: false,
+        jsx: 'automatic',
+        define: { 'process.env.NEXT_PUBLIC_API': JSON.stringify(api) }
+      })
+      const script = String(outputFiles[0]?.text).replace(
+        'apiBasePath: "/auth"',
+        `apiBasePath: "/auth", tokenTransferMethod: "${method}"`
+      )
+      const site = Fastify()
+      t.teardown(() => site.close())
+      site.get('/', async (_request, reply) =>
+        reply
+          .type('text/html')
+          .send('<div id="root"></div><script type="module" src="/main.js"></script>')
+      )
+      site.get('/main.js', async (_request, reply) => reply.type('text/javascript').send(script))
+      await site.listen({ port: websitePort, host: '127.0.0.1' })
+      const context = await browser?.newContext()
+      const page = await context?.newPage()
+      if (page === undefined) throw new Error('there is no browser')
+      await page.goto(website)
+      await page.click('text=Log in')
+      await page.waitForSelector('text=ada')
+      const cookies = await context?.cookies(api)
+      t.equal(
+        cookies?.some(({ name }) => name === 'sAccessToken'),
+        method === 'cookie'
+      )
+      await page.reload()
+      await page.waitForSelector('text=ada')
+      await page.click('text=Log out')
+      await page.waitForSelector('text=Log in')
+      t.same(await app.sessions.list('ada'), [])
+      await context?.close()
+    }
+  )
