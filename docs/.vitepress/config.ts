@@ -49,7 +49,8 @@ export default defineConfig({
           { text: 'Behind a proxy', link: '/recipes/behind-a-proxy' },
           { text: 'NestJS', link: '/recipes/nestjs' },
           { text: 'WebSockets', link: '/recipes/websocket' },
-          { text: 'React or Next on another origin', link: '/recipes/front-end-on-another-origin' }
+          { text: 'React or Next on another origin', link: '/recipes/front-end-on-another-origin' },
+          { text: 'Serverless', link: '/recipes/serverless' }
         ]
       },
       {
