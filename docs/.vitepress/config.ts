@@ -42,14 +42,14 @@ export default defineConfig({
         text: 'Recipes',
         link: '/recipes/',
         items: [
-          { text: 'Your own error handlers', link: '/recipes/own-error-handler' },
-          { text: 'Mobile app', link: '/recipes/mobile-app' },
           { text: 'Single-page app', link: '/recipes/single-page-app' },
           { text: 'Server-rendered pages', link: '/recipes/server-rendered-pages' },
-          { text: 'Behind a proxy', link: '/recipes/behind-a-proxy' },
-          { text: 'NestJS', link: '/recipes/nestjs' },
-          { text: 'WebSockets', link: '/recipes/websocket' },
           { text: 'React or Next on another origin', link: '/recipes/front-end-on-another-origin' },
+          { text: 'Mobile app', link: '/recipes/mobile-app' },
+          { text: 'WebSockets', link: '/recipes/websocket' },
+          { text: 'Your own error handlers', link: '/recipes/own-error-handler' },
+          { text: 'NestJS', link: '/recipes/nestjs' },
+          { text: 'Behind a proxy', link: '/recipes/behind-a-proxy' },
           { text: 'Serverless', link: '/recipes/serverless' }
         ]
       },
