@@ -1,0 +1,122 @@
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import supersession, {
+  BooleanClaim,
+  HTTPException,
+  on,
+  PrimitiveArrayClaim,
+  type Session,
+  type SupersessionOptions,
+  type WithOptionalSession
+} from 'fastify-supersession'
+import {
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider
+} from 'fastify-type-provider-zod'
+import { z } from 'zod'
+
+// What this app declares, once.
+interface Cart {
+  readonly items: readonly { readonly id: string; readonly amount: number }[]
+}
+declare module 'fastify' {
+  interface SessionClaims {
+    readonly plan?: 'free' | 'pro'
+  }
+  interface SessionData {
+    readonly cart: Cart
+  }
+}
+
+const roles = new PrimitiveArrayClaim<'admin' | 'user'>({
+  key: 'roles',
+  fetchValue: async ({ userId }) => (userId === 'ada' ? ['admin', 'user'] : ['user'])
+})
+const verified = new BooleanClaim({ key: 'st-ev', fetchValue: () => true })
+
+const options: SupersessionOptions = {
+  accessTokenValidity: '15m',
+  claims: [roles, verified],
+  globalClaimValidators: [verified.validators.isTrue()],
+  exceptionHandlers: [on(RangeError, (error) => ({ said: error.message }))]
+}
+
+const app = Fastify().withTypeProvider<ZodTypeProvider>()
+app.setValidatorCompiler(validatorCompiler)
+app.setSerializerCompiler(serializerCompiler)
+await app.register(supersession, options)
+
+app.post('/login', { schema: { body: z.object({ user: z.string() }) } }, async (request, reply) => {
+  const session = await app.sessions.create(request, reply, {
+    userId: request.body.user,
+    accessTokenPayload: { plan: 'free' },
+    sessionData: { cart: { items: [] } }
+  })
+  return { handle: session.handle }
+})
+
+app.get('/cart', { preHandler: app.verifySession() }, async (request) => {
+  const { cart } = await request.session.getData()
+  const { sessionData } = await request.session.info()
+  const amounts: number[] = [...cart.items, ...sessionData.cart.items].map(({ amount }) => amount)
+  return { plan: request.session.payload.plan ?? 'free', amounts }
+})
+
+app.put(
+  '/cart/:id',
+  {
+    schema: { params: z.object({ id: z.string() }), body: z.object({ amount: z.number() }) },
+    preHandler: app.verifySession({ checkDatabase: true })
+  },
+  async (request) => {
+    const { id } = request.params
+    const { cart } = await request.session.getData()
+    const items = [...cart.items, { id, amount: request.body.amount }]
+    await request.session.updateData({ cart: { items } })
+    await request.session.mergePayload({ plan: null })
+  }
+)
+
+// Where the session is not required, the compiler asks what is to happen without one.
+const optional = app.verifySession({ sessionRequired: false })
+app.get('/', { preHandler: optional }, async (request: WithOptionalSession) => {
+  return request.session === null ? 'Hello' : `Hello, ${request.session.userId}`
+})
+
+// Plugins of the app, with and without a scope of their own.
+const account = fp(async (scope) => {
+  scope.addHook('onRequest', scope.verifySession())
+  scope.get('/account', async (request) => request.session.devices())
+})
+await app.register(account)
+
+async function admin(scope: FastifyInstance) {
+  const mustBeAdmin = scope.verifySession({
+    overrideGlobalClaimValidators: (validators, session) => [
+      ...validators,
+      ...(session.tenantId === 'public' ? [roles.validators.includes('admin')] : [])
+    ]
+  })
+  scope.addHook('preHandler', mustBeAdmin)
+  scope.setExceptionHandler('INVALID_CLAIMS', (error) => ({ missing: error.payload[0]?.id }))
+  scope.get('/users/:id', async (request: FastifyRequest<{ Params: { id: string } }>) => {
+    const handles = await scope.sessions.list(request.params.id)
+    const found = await Promise.all(handles.map((handle) => scope.sessions.info(handle)))
+    return found.map((information) => information?.accessTokenPayload.plan)
+  })
+}
+await app.register(admin, { prefix: '/admin' })
+
+// A function of the app that takes a session, and one that takes any request.
+async function requirePlan(session: Session, plan: 'free' | 'pro'): Promise<void> {
+  if (session.payload.plan !== plan) throw new HTTPException(402, { plan })
+}
+app.get('/pro', { preHandler: app.verifySession() }, async (request) => {
+  await requirePlan(request.session, 'pro')
+})
+async function userOf(request: FastifyRequest): Promise<string | undefined> {
+  const session = await request.verifySession({ sessionRequired: false })
+  return session?.userId
+}
+app.get('/me', async (request) => ({ user: await userOf(request) }))

@@ -1,0 +1,10 @@
+// With `skipLibCheck` off, the compiler reads all that these declare.
+export * as main from 'fastify-supersession'
+export * as errors from 'fastify-supersession/errors'
+export * as opentelemetry from 'fastify-supersession/opentelemetry'
+export * as lmdb from 'fastify-supersession/stores/lmdb'
+export * as postgres from 'fastify-supersession/stores/postgres'
+export * as redis from 'fastify-supersession/stores/redis'
+export * as supertokens from 'fastify-supersession/supertokens'
+export * as testing from 'fastify-supersession/testing'
+export * as verifier from 'fastify-supersession/verifier'
