@@ -1,6 +1,10 @@
-import { test } from 'tap'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { type Test, test } from 'tap'
 import { buildApp } from '../../examples/recipes/own-error-handler.ts'
+import supersession from '../../lib/index.ts'
 import { injectAs } from '../../lib/testing/index.ts'
+import { addRoutes, FAST_KEYS } from '../builders/app.ts'
+import { Client } from '../builders/client.ts'
 import { checkPageCode } from '../builders/page-code.ts'
 
 test('the page shows the example', async (t) => {
@@ -30,4 +34,32 @@ test('what the handler of a scope throws goes on to the plugin', async (t) => {
   const refused = await app.inject({ method: 'POST', url: '/orders' })
   t.equal(refused.statusCode, 401)
   t.same(refused.json(), { message: 'unauthorised' })
+})
+
+/** An app whose own handler of errors is set in the scope of the plugin. */
+async function withSetErrorHandler(t: Test, when: 'before' | 'after', throwsOn: boolean) {
+  const app = Fastify() as unknown as FastifyInstance
+  t.teardown(() => app.close())
+  const set = () =>
+    app.setErrorHandler((error, _request, reply) => {
+      if (throwsOn) throw error
+      return reply.code(418).send({ own: true })
+    })
+  if (when === 'before') set()
+  await app.register(supersession, FAST_KEYS)
+  if (when === 'after') set()
+  addRoutes(app)
+  const client = new Client(app, 'cookie')
+  await client.login()
+  await app.sessions.revokeAll('ada')
+  const { statusCode, cookies } = await client.get('/me')
+  return { statusCode, cleared: cookies.length }
+}
+
+test('setErrorHandler in the scope of the plugin does what the page says', async (t) => {
+  const byPlugin = { statusCode: 401, cleared: 2 }
+  t.same(await withSetErrorHandler(t, 'before', false), byPlugin, 'it has no effect before')
+  t.same(await withSetErrorHandler(t, 'after', true), byPlugin, 'it can throw on after')
+  const own = { statusCode: 418, cleared: 0 }
+  t.same(await withSetErrorHandler(t, 'after', false), own, 'cookies stay where it answers')
 })
