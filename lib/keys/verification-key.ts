@@ -1,4 +1,4 @@
-import type { KeyObject } from 'node:crypto'
+import { type KeyObject, randomBytes } from 'node:crypto'
 import { createVerifier } from 'fast-jwt'
 import type { KeyKind, SigningAlgorithm } from './algorithms.ts'
 
@@ -24,6 +24,8 @@ export class VerificationKey {
   usableUntil: number
   /** The header segment of access tokens of this key: it says `alg`, `typ`, `kid` and `version`. */
   readonly header: string
+  /** Stands before what is hashed of tokens that this key has verified, so that no other key has. */
+  readonly salt: string = randomBytes(16).toString('hex')
   readonly #verify: (token: string) => unknown
 
   constructor({ kid, kind, algorithm, publicKey, usableUntil }: VerificationKeyParts) {

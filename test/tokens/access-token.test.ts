@@ -1,11 +1,13 @@
-import { createPrivateKey, sign } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { test } from 'tap'
 import type { AccessToken } from '../../lib/index.ts'
 import { memoryStore } from '../../lib/index.ts'
 import { KeyRing } from '../../lib/keys/key-ring.ts'
+import { VerificationKey } from '../../lib/keys/verification-key.ts'
 import {
   type AccessTokenFacts,
   AccessTokens,
+  AccessTokenVerifier,
   customClaimsOf
 } from '../../lib/tokens/access-token.ts'
 import { START_MS } from '../builders/app.ts'
@@ -20,6 +22,8 @@ const FACTS: AccessTokenFacts = {
   antiCsrfToken: null,
   customClaims: { iss: 'https://api.example.com/auth' }
 }
+
+const LONG = { text: 'x'.repeat(200) }
 
 async function setUp({ cacheBytes = 100_000, keyKind = 'dynamic' as 'dynamic' | 'static' } = {}) {
   const keyRing = new KeyRing(memoryStore(), {
@@ -97,6 +101,52 @@ test('a verified token is remembered as a whole, and its payload cannot be chang
   t.throws(() => Object.assign(verified.payload, { sub: 'eve' }), TypeError)
   const { deep } = verified.payload as unknown as { deep: { list: number[] } }
   t.throws(() => deep.list.push(2), TypeError)
+})
+
+test('the signature of a token that had to go is not checked again', async (t) => {
+  // Room for no such token, and for its digest.
+  const { mint, verify } = await setUp({ cacheBytes: 2048 })
+  const { text } = await mint({ customClaims: LONG })
+  const { verify: check } = VerificationKey.prototype
+  const checks = t.capture(VerificationKey.prototype, 'verify', check)
+  const first = (await verify(text)) as AccessToken
+  const second = (await verify(text)) as AccessToken
+  t.not(second, first, 'the token itself is gone')
+  t.same(second.payload, first.payload)
+  t.ok(Object.isFrozen(second.payload))
+  t.equal(await verify(`${text.slice(0, -3)}AAA`), 'signature')
+  t.equal(await verify(text, START_MS + 60_000), 'expired')
+  t.same(
+    checks().map(({ args }) => args[0] === text),
+    [true, false]
+  )
+})
+
+test('what one key has verified another of its name has not', async (t) => {
+  const keyOf = (publicKey: KeyObject) =>
+    new VerificationKey({
+      kid: 'd-1',
+      kind: 'dynamic',
+      algorithm: 'ES256',
+      publicKey,
+      usableUntil: Number.POSITIVE_INFINITY
+    })
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const other = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  let key = keyOf(publicKey)
+  const keys = { find: () => key, findByHeader: () => key, findAgain: async () => key, drop() {} }
+  const tokens = new AccessTokenVerifier(keys, { keyKind: 'any', cacheBytes: 2048 })
+  const { text } = await (await setUp()).mint({ customClaims: LONG })
+  const [, payload] = text.split('.')
+  const signed = `${key.header}.${payload}`
+  const signature = sign('sha256', Buffer.from(signed), {
+    key: privateKey,
+    dsaEncoding: 'ieee-p1363'
+  })
+  const token = `${signed}.${signature.toString('base64url')}`
+  t.type(await tokens.verify(token, START_MS), Object)
+  key = keyOf(other.publicKey)
+  t.equal(await tokens.verify(token, START_MS), 'signature')
 })
 
 test('a cache of size 0 remembers nothing', async (t) => {

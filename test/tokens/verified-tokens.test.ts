@@ -1,5 +1,10 @@
+import { hash } from 'node:crypto'
 import { test } from 'tap'
-import { type VerifiedToken, VerifiedTokens } from '../../lib/tokens/access-token.ts'
+import {
+  VerifiedDigests,
+  type VerifiedToken,
+  VerifiedTokens
+} from '../../lib/tokens/access-token.ts'
 
 /** A token that weighs 700 bytes. */
 function token(name: string): VerifiedToken {
@@ -30,14 +35,70 @@ test('a token is found by its whole text', async (t) => {
   const one = token('same-end-0123456789')
   tokens.add(one)
   t.equal(tokens.find(`x${one.text.slice(1)}`), undefined)
-  for (let index = 0; index < 5; index++) tokens.add(token(`other-${index}`))
-  t.equal(tokens.find(`x${one.text.slice(1)}`), undefined, 'in the old generation')
   t.equal(tokens.find(one.text), one)
 })
 
-test('a token that is larger than half of the cache is not remembered', async (t) => {
-  const tokens = new VerifiedTokens(1000)
+test('of tokens that are all in use the oldest go, and the search for them ends', async (t) => {
+  const tokens = new VerifiedTokens(700 * 1000)
+  const all = Array.from({ length: 1000 }, (_, index) => token(`token-${index}`))
+  for (const one of all) tokens.add(one)
+  for (const one of all) tokens.find(one.text)
+  tokens.add(token('new'))
+  t.equal(all.filter(({ text }) => tokens.find(text) === undefined).length, 1)
+  t.equal(tokens.find(token('token-0').text), all[0], 'the search had passed it')
+})
+
+test('a token that another key verified takes the place of the former', async (t) => {
+  const tokens = new VerifiedTokens(1400)
+  const [former, one] = [token('one'), token('one')]
+  tokens.add(former)
+  tokens.add(one)
+  t.equal(tokens.find(one.text), one)
+  tokens.add(token('two'))
+  t.equal(tokens.find(one.text), one, 'when the former goes, it stays')
+})
+
+test('a token that is larger than the cache is not remembered', async (t) => {
+  const tokens = new VerifiedTokens(699)
   const one = token('large')
   tokens.add(one)
   t.equal(tokens.find(one.text), undefined)
+})
+
+function digestOf(text: string): Buffer {
+  return hash('sha256', text, 'buffer')
+}
+
+test('a digest is known when it was added, and others are not', (t) => {
+  const digests = new VerifiedDigests(100_000)
+  t.notOk(digests.has(digestOf('a')))
+  digests.add(digestOf('a'))
+  digests.add(digestOf('b'))
+  t.ok(digests.has(digestOf('a')))
+  t.ok(digests.has(digestOf('b')))
+  for (let byte = 0; byte < 16; byte++) {
+    const other = digestOf('a')
+    other[byte] = (other[byte] ?? 0) ^ 1
+    t.notOk(digests.has(other), `byte ${byte} counts`)
+  }
+  t.end()
+})
+
+test('in a full bucket the oldest digest goes', (t) => {
+  // One bucket of 16.
+  const digests = new VerifiedDigests(256)
+  const all = Array.from({ length: 20 }, (_, index) => digestOf(String(index)))
+  for (const digest of all) digests.add(digest)
+  t.same(
+    all.map((digest) => digests.has(digest)),
+    all.map((_, index) => index >= 4)
+  )
+  t.end()
+})
+
+test('without memory no digest is known', (t) => {
+  const digests = new VerifiedDigests(255)
+  digests.add(digestOf('a'))
+  t.notOk(digests.has(digestOf('a')))
+  t.end()
 })
