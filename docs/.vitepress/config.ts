@@ -48,6 +48,7 @@ export default defineConfig({
           { text: 'Mobile app', link: '/recipes/mobile-app' },
           { text: 'WebSockets', link: '/recipes/websocket' },
           { text: 'Your own error handlers', link: '/recipes/own-error-handler' },
+          { text: 'OpenAPI and Swagger UI', link: '/recipes/swagger-ui' },
           { text: 'NestJS', link: '/recipes/nestjs' },
           { text: 'Behind a proxy', link: '/recipes/behind-a-proxy' },
           { text: 'Serverless', link: '/recipes/serverless' }
