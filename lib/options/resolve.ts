@@ -71,7 +71,7 @@ const defaults = {
   useDynamicAccessTokenSigningKey: true,
   /** As the SuperTokens core. */
   signingAlgorithm: 'RS256',
-  /** For about 12,000 tokens signed by RS256. */
+  /** For about 17,000 tokens signed by RS256. */
   accessTokenCacheMB: 32,
   revocationInterval: '1s',
   allowedOrigins: [],

@@ -352,8 +352,8 @@ export class VerifiedDigests {
 /** 96 bits of a signature: no two tokens share them but by an accident that nobody can cause. */
 const KEY_LENGTH = 16
 /** What an entry weighs besides its text, and how often the text weighs: as it stands, and read. */
-const BYTES_PER_ENTRY = 500
-const BYTES_PER_CHARACTER = 2
+const BYTES_PER_ENTRY = 300
+const BYTES_PER_CHARACTER = 1.5
 
 /** An access token with the key that verified it. */
 export interface VerifiedToken extends AccessToken {

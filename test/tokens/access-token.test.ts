@@ -23,7 +23,7 @@ const FACTS: AccessTokenFacts = {
   customClaims: { iss: 'https://api.example.com/auth' }
 }
 
-const LONG = { text: 'x'.repeat(200) }
+const LONG = { text: 'x'.repeat(600) }
 
 async function setUp({ cacheBytes = 100_000, keyKind = 'dynamic' as 'dynamic' | 'static' } = {}) {
   const keyRing = new KeyRing(memoryStore(), {

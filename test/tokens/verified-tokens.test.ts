@@ -6,22 +6,22 @@ import {
   VerifiedTokens
 } from '../../lib/tokens/access-token.ts'
 
-/** A token that weighs 700 bytes. */
+/** A token that weighs 450 bytes. */
 function token(name: string): VerifiedToken {
   return { text: name.padStart(100, '.'), payload: {}, key: {} } as unknown as VerifiedToken
 }
 
 test('what is remembered is bounded by bytes', async (t) => {
-  const tokens = new VerifiedTokens(7000)
+  const tokens = new VerifiedTokens(4500)
   const all = Array.from({ length: 1000 }, (_, index) => token(`token-${index}`))
   for (const one of all) tokens.add(one)
   const kept = all.filter(({ text }) => tokens.find(text) !== undefined)
-  t.ok(kept.length >= 5 && kept.length <= 10, `${kept.length} of 700 bytes`)
+  t.ok(kept.length >= 5 && kept.length <= 10, `${kept.length} of 450 bytes`)
   t.ok(kept.includes(all.at(-1) as VerifiedToken), 'the newest among them')
 })
 
 test('what is used stays, whatever comes and goes', async (t) => {
-  const tokens = new VerifiedTokens(7000)
+  const tokens = new VerifiedTokens(4500)
   const used = token('used')
   tokens.add(used)
   for (let index = 0; index < 1000; index++) {
@@ -31,7 +31,7 @@ test('what is used stays, whatever comes and goes', async (t) => {
 })
 
 test('a token is found by its whole text', async (t) => {
-  const tokens = new VerifiedTokens(7000)
+  const tokens = new VerifiedTokens(4500)
   const one = token('same-end-0123456789')
   tokens.add(one)
   t.equal(tokens.find(`x${one.text.slice(1)}`), undefined)
@@ -39,7 +39,7 @@ test('a token is found by its whole text', async (t) => {
 })
 
 test('of tokens that are all in use the oldest go, and the search for them ends', async (t) => {
-  const tokens = new VerifiedTokens(700 * 1000)
+  const tokens = new VerifiedTokens(450 * 1000)
   const all = Array.from({ length: 1000 }, (_, index) => token(`token-${index}`))
   for (const one of all) tokens.add(one)
   for (const one of all) tokens.find(one.text)
@@ -49,7 +49,7 @@ test('of tokens that are all in use the oldest go, and the search for them ends'
 })
 
 test('a token that another key verified takes the place of the former', async (t) => {
-  const tokens = new VerifiedTokens(1400)
+  const tokens = new VerifiedTokens(900)
   const [former, one] = [token('one'), token('one')]
   tokens.add(former)
   tokens.add(one)
@@ -59,7 +59,7 @@ test('a token that another key verified takes the place of the former', async (t
 })
 
 test('a token that is larger than the cache is not remembered', async (t) => {
-  const tokens = new VerifiedTokens(699)
+  const tokens = new VerifiedTokens(449)
   const one = token('large')
   tokens.add(one)
   t.equal(tokens.find(one.text), undefined)
