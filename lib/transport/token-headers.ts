@@ -102,11 +102,17 @@ export function methodForNewSession(
 ): TransferMethod {
   const { getTokenTransferMethod: ask } = transport.settings
   const method = ofSession ?? (ask === undefined ? 'any' : askApp(ask, request, true))
-  const wanted = readHeader(request, 'st-auth-mode')?.toLowerCase()
-  // A client that says nothing of cookies, such as curl, is given headers.
-  const chosen = method !== 'any' ? method : wanted === 'cookie' ? 'cookie' : 'header'
+  const chosen = method === 'any' ? wantedMethod(request) : method
   if (chosen === 'cookie') refuseDroppedCookies(transport, request)
   return chosen
+}
+
+/** A client that says nothing of cookies, such as curl, is given headers. */
+function wantedMethod(request: FastifyRequest): TransferMethod {
+  const wanted = readHeader(request, 'st-auth-mode')?.toLowerCase()
+  // A form, or a redirect after a login elsewhere: the browser keeps no header of a page.
+  const isPage = wanted === undefined && request.headers['sec-fetch-mode'] === 'navigate'
+  return wanted === 'cookie' || isPage ? 'cookie' : 'header'
 }
 
 export function otherMethod(method: TransferMethod): TransferMethod {

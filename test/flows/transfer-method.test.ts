@@ -142,6 +142,15 @@ for (const [asked, given] of [
   })
 }
 
+test('a login by a form or a redirect is given cookies, which is all that a browser keeps of it', async (t) => {
+  const { app } = await buildApp(t)
+  const login = (headers: Record<string, string>) =>
+    app.inject({ method: 'POST', url: '/login', payload: { userId: 'ada' }, headers })
+  t.ok(wasSet(await login({ 'sec-fetch-mode': 'navigate' }), 'cookie'))
+  t.ok(wasSet(await login({ 'sec-fetch-mode': 'cors' }), 'header'))
+  t.ok(wasSet(await login({ 'sec-fetch-mode': 'navigate', 'st-auth-mode': 'header' }), 'header'))
+})
+
 test('the app decides the transfer method over what the client asks for', async (t) => {
   const calls: boolean[] = []
   const { app } = await buildApp(t, {
