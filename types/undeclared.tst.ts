@@ -11,6 +11,7 @@ interface Cart {
 declare const cart: Cart
 
 test('an app that declares nothing may keep any object, an interface as well', () => {
+  expect<NewSession>().type.toBeAssignableFrom({ userId: 'ada' })
   expect<NewSession>().type.toBeAssignableFrom({ userId: 'ada', sessionData: cart })
   expect<NewSession>().type.toBeAssignableFrom({ userId: 'ada', accessTokenPayload: cart })
   expect<NewSession>().type.not.toBeAssignableFrom({ userId: 'ada', sessionData: 'cart' })

@@ -33,12 +33,12 @@ export class ExceptionScope {
   readonly webSocketHandlers: HandlerMaps = new HandlerMaps()
   /** `undefined` for a scope that only has handlers. */
   settings: ErrorSettings | undefined
-  readonly #instance: FastifyInstance
+  readonly #instance: object
   readonly #routeTables = new WeakMap<object, ExceptionTable>()
   #table: ExceptionTable | undefined
   #webSocketTable: ExceptionTable | undefined
 
-  constructor(instance: FastifyInstance, layer: ErrorLayer) {
+  constructor(instance: object, layer: ErrorLayer) {
     this.#instance = instance
     this.layer = layer
   }
@@ -80,12 +80,12 @@ export class ExceptionScope {
 }
 
 /** The scope an instance belongs to, its own or an inherited one. */
-export function scopeOf(instance: FastifyInstance): ExceptionScope | undefined {
+export function scopeOf(instance: object): ExceptionScope | undefined {
   return (instance as { [kScope]?: ExceptionScope })[kScope]
 }
 
 /** The handlers and settings of an instance. */
-export function tableOf(instance: FastifyInstance): ExceptionTable {
+export function tableOf(instance: object): ExceptionTable {
   return nearestScope(instance).table
 }
 
@@ -95,7 +95,7 @@ export function webSocketTableOf(instance: FastifyInstance): ExceptionTable {
 }
 
 /** Defaults that are called by hand work without the plugin too: with default settings. */
-function nearestScope(instance: FastifyInstance): ExceptionScope {
+function nearestScope(instance: object): ExceptionScope {
   return (
     scopeOf(instance) ??
     new ExceptionScope(instance, {

@@ -223,6 +223,8 @@ export interface Session {
  *   request.session?.userId ?? 'nobody'
  * )
  * ```
+ *
+ * Where a type provider infers the request: `const { session }: WithOptionalSession = request`.
  */
 export type WithOptionalSession<Request extends FastifyRequest = FastifyRequest> = Omit<
   Request,
@@ -236,8 +238,12 @@ export interface ClosableSocket {
   once(event: 'close', listener: () => void): unknown
 }
 
-/** What a new session starts with. */
-export interface NewSession {
+/** What a new session starts with. Data that the app declares has to be given. */
+export type NewSession = NewSessionFields &
+  (Partial<SessionData> extends SessionData ? unknown : { readonly sessionData: SessionData })
+
+/** The fields of a new session. */
+export interface NewSessionFields {
   /**
    * A non-empty string, at most 512 bytes in JSON: as many characters of ASCII. Well-formed text
    * without NUL.

@@ -1,7 +1,7 @@
-import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
+import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { checkNames } from '../options/checks.ts'
 import type { CookieNames } from '../options/cookies.ts'
-import type { Claim, NewSession, Session, SessionTokens } from '../session/types.ts'
+import type { Claim, NewSession, Session, Sessions, SessionTokens } from '../session/types.ts'
 import { COOKIE_NAMES } from '../transport/cookies.ts'
 import type { TestClock } from './test-clock.ts'
 
@@ -32,6 +32,14 @@ export interface InjectAsOptions {
   readonly clock?: TestClock
 }
 
+/** What is needed of an app. One with a logger of its own has it, and is no `FastifyInstance`. */
+export interface AppWithSessions {
+  readonly sessions: Sessions
+  hasDecorator(name: string): boolean
+  ready(): PromiseLike<unknown>
+  inject(request: InjectOptions): Promise<LightMyRequestResponse>
+}
+
 /** `app.inject` with a session. */
 export interface InjectAs {
   (request: string | InjectOptions): Promise<LightMyRequestResponse>
@@ -50,7 +58,7 @@ export interface InjectAs {
  * @throws TypeError `userId` or another property of the new session is wrong.
  */
 export async function injectAs(
-  app: FastifyInstance,
+  app: AppWithSessions,
   userId: string,
   options: InjectAsOptions = {}
 ): Promise<InjectAs> {
@@ -83,7 +91,7 @@ export async function injectAs(
     clock?.advance(age)
   }
 
-  const { [COOKIE_NAMES]: names } = app as FastifyInstance & {
+  const { [COOKIE_NAMES]: names } = app as AppWithSessions & {
     readonly [COOKIE_NAMES]: CookieNames
   }
   let { accessToken, antiCsrfToken } = issued

@@ -38,13 +38,20 @@ test('data has its type wherever it is read', async () => {
 
 test('what is written has to fit', () => {
   const userId = 'ada'
-  expect<NewSession>().type.toBeAssignableFrom({ userId, sessionData: { cart: [] } })
+  const sessionData = { cart: [] }
+  expect<NewSession>().type.toBeAssignableFrom({ userId, sessionData })
   expect<NewSession>().type.toBeAssignableFrom({
     userId,
+    sessionData,
     accessTokenPayload: { plan: 'pro' } as const
   })
+  expect<NewSession>().type.not.toBeAssignableFrom({ userId })
   expect<NewSession>().type.not.toBeAssignableFrom({ userId, sessionData: { crat: [] } })
-  expect<NewSession>().type.not.toBeAssignableFrom({ userId, accessTokenPayload: { plan: 'gold' } })
+  expect<NewSession>().type.not.toBeAssignableFrom({
+    userId,
+    sessionData,
+    accessTokenPayload: { plan: 'gold' }
+  })
   expect(session.updateData).type.toBeCallableWith({ cart: ['a'] })
   expect(session.updateData).type.not.toBeCallableWith({ cart: 5 })
   expect(session.mergePayload).type.toBeCallableWith({ plan: 'free' })

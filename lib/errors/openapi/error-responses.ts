@@ -1,4 +1,4 @@
-import type { FastifyInstance, RouteOptions } from 'fastify'
+import type { RouteOptions } from 'fastify'
 import { checkNames } from '../../options/checks.ts'
 import { reasonPhrase } from '../http-exception.ts'
 import { renderProblem } from '../render.ts'
@@ -37,6 +37,12 @@ export const sessionSecuritySchemes: {
   sessionToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }
 }
 
+/** What is needed of an app. One with a logger of its own has it, and is no `FastifyInstance`. */
+export interface AppWithSchemas {
+  getSchema(id: string): unknown
+  addSchema(schema: unknown): unknown
+}
+
 /** What @fastify/swagger hands to a transform, as far as it matters here. */
 export interface TransformInput {
   readonly schema: unknown
@@ -73,7 +79,7 @@ export interface ErrorResponsesOptions {
  * Only to the documentation: nothing is compiled, and no error body is reshaped by a schema.
  */
 export function errorResponsesTransform(
-  app: FastifyInstance,
+  app: AppWithSchemas,
   options: ErrorResponsesOptions = {}
 ): (input: TransformInput) => TransformResult {
   const given: unknown = options
@@ -104,7 +110,7 @@ class ErrorSchemas {
   readonly options: ErrorResponsesOptions
   readonly #isProblem: boolean
 
-  constructor(app: FastifyInstance, options: ErrorResponsesOptions) {
+  constructor(app: AppWithSchemas, options: ErrorResponsesOptions) {
     this.options = options
     this.#isProblem = tableOf(app).settings.render === renderProblem
   }

@@ -1,19 +1,24 @@
+import swagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import supersession, {
   BooleanClaim,
+  errorResponsesTransform,
   HTTPException,
   on,
   PrimitiveArrayClaim,
   type Session,
   type SupersessionOptions,
+  sessionSecuritySchemes,
   type WithOptionalSession
 } from 'fastify-supersession'
+import { injectAs } from 'fastify-supersession/testing'
 import {
   serializerCompiler,
   validatorCompiler,
   type ZodTypeProvider
 } from 'fastify-type-provider-zod'
+import { pino } from 'pino'
 import { z } from 'zod'
 
 // What this app declares, once.
@@ -84,6 +89,15 @@ app.get('/', { preHandler: optional }, async (request: WithOptionalSession) => {
   return request.session === null ? 'Hello' : `Hello, ${request.session.userId}`
 })
 
+app.get(
+  '/welcome/:name',
+  { schema: { params: z.object({ name: z.string() }) }, preHandler: optional },
+  async (request) => {
+    const { session }: WithOptionalSession = request
+    return [request.params.name, session?.userId]
+  }
+)
+
 // Plugins of the app, with and without a scope of their own.
 const account = fp(async (scope) => {
   scope.addHook('onRequest', scope.verifySession())
@@ -120,3 +134,15 @@ async function userOf(request: FastifyRequest): Promise<string | undefined> {
   return session?.userId
 }
 app.get('/me', async (request) => ({ user: await userOf(request) }))
+
+// An app with a logger of its own, which makes it another type than `FastifyInstance`.
+const logged = Fastify({ loggerInstance: pino() })
+await logged.register(supersession)
+await logged.register(swagger, {
+  transform: errorResponsesTransform(logged, { securitySchemes: sessionSecuritySchemes })
+})
+logged.get('/me', { preHandler: logged.verifySession() }, async ({ session }) => session.userId)
+for (const each of [app, logged]) {
+  const inject = await injectAs(each, 'ada', { sessionData: { cart: { items: [] } } })
+  await inject('/me')
+}

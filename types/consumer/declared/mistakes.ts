@@ -37,8 +37,10 @@ app.get('/', { preHandler: app.verifySession() }, async (request, reply) => {
   await session.updateData({})
   // @ts-expect-error a session with data of another kind
   await app.sessions.create(request, reply, { userId: 'ada', sessionData: { cart: [] } })
+  // @ts-expect-error a session without the data that is declared
+  await app.sessions.create(request, reply, { userId: 'ada' })
   // @ts-expect-error a session without a user
-  await app.sessions.create(request, reply, {})
+  await app.sessions.create(request, reply, { sessionData: { cart: { items: [] } } })
   // @ts-expect-error it may be null
   ;(await request.verifySession({ sessionRequired: false })).userId
 })
