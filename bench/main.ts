@@ -11,7 +11,8 @@ const questions: readonly (readonly [file: string, ...options: string[]])[] = [
   ['error-path', '--memory'],
   ['first-sight'],
   ['refresh'],
-  ['memory']
+  ['memory'],
+  ['size']
 ]
 
 if (!existsSync('bench/node_modules')) {
