@@ -248,7 +248,9 @@ export interface SupersessionOptions extends ErrorsOptions {
   readonly override?: SessionOverrides
 
   /**
-   * Name of the request's property, where another plugin has taken `session`.
+   * Name of the request's property, where another plugin has taken `session`. In TypeScript the app
+   * declares it: `interface FastifyRequest { auth: Session }` in the module `fastify`. The types of
+   * the other plugin need `skipLibCheck`.
    * @defaultValue 'session'
    */
   readonly requestProperty?: string

@@ -14,11 +14,16 @@ const NAMES: readonly (keyof InjectAsOptions)[] = [
   'clock'
 ]
 
-export interface InjectAsOptions {
+export interface InjectAsOptions<Values extends readonly unknown[] = readonly unknown[]> {
   /** Custom claims of the access token. @defaultValue {} */
   readonly payload?: NonNullable<NewSession['accessTokenPayload']>
   /** Claims and their values, as `[claim, value]`. @defaultValue [] */
-  readonly claims?: readonly (readonly [claim: Claim<unknown>, value: unknown])[]
+  readonly claims?: {
+    readonly [Index in keyof Values]: readonly [
+      claim: Claim<Values[Index]>,
+      value: NoInfer<Values[Index]>
+    ]
+  }
   /** @defaultValue {} */
   readonly sessionData?: NonNullable<NewSession['sessionData']>
   /** @defaultValue 'public' */
@@ -57,10 +62,10 @@ export interface InjectAs {
  * @throws TypeError `age` is given without `clock`.
  * @throws TypeError `userId` or another property of the new session is wrong.
  */
-export async function injectAs(
+export async function injectAs<const Values extends readonly unknown[] = readonly []>(
   app: AppWithSessions,
   userId: string,
-  options: InjectAsOptions = {}
+  options: InjectAsOptions<Values> = {}
 ): Promise<InjectAs> {
   const given: unknown = options
   checkNames(given, NAMES, 'injectAs')

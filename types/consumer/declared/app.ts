@@ -32,6 +32,9 @@ declare module 'fastify' {
   interface SessionData {
     readonly cart: Cart
   }
+  interface FastifyRequest {
+    auth: Session
+  }
 }
 
 const roles = new PrimitiveArrayClaim<'admin' | 'user'>({
@@ -143,6 +146,17 @@ await logged.register(swagger, {
 })
 logged.get('/me', { preHandler: logged.verifySession() }, async ({ session }) => session.userId)
 for (const each of [app, logged]) {
-  const inject = await injectAs(each, 'ada', { sessionData: { cart: { items: [] } } })
+  const inject = await injectAs(each, 'ada', {
+    claims: [
+      [roles, ['admin']],
+      [verified, true]
+    ],
+    sessionData: { cart: { items: [] } }
+  })
   await inject('/me')
 }
+
+// An app whose `request.session` is another plugin's.
+const renamed = Fastify()
+await renamed.register(supersession, { requestProperty: 'auth' })
+renamed.get('/me', { preHandler: renamed.verifySession() }, async ({ auth }) => auth.userId)

@@ -4,6 +4,7 @@ import supersession, {
   PrimitiveArrayClaim,
   type WithOptionalSession
 } from 'fastify-supersession'
+import { injectAs } from 'fastify-supersession/testing'
 
 // Each line is one that must not compile. What is declared, `app.ts` says.
 const app = Fastify()
@@ -44,6 +45,9 @@ app.get('/', { preHandler: app.verifySession() }, async (request, reply) => {
   // @ts-expect-error it may be null
   ;(await request.verifySession({ sessionRequired: false })).userId
 })
+
+// @ts-expect-error a claim of a test has another value
+await injectAs(app, 'ada', { claims: [[roles, ['root']]] })
 
 const optional = app.verifySession({ sessionRequired: false })
 app.get('/optional', { preHandler: optional }, async (request: WithOptionalSession) => {
