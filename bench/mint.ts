@@ -11,6 +11,9 @@ import supersession, {
 } from '../lib/index.ts'
 import { benchClaims } from './claims.ts'
 
+/** The one of all servers: it encrypts the keys that they share. */
+export const SECRET = 'a secret of benchmarks, for nobody else'
+
 export interface MintedSession {
   readonly userId: string
   readonly accessToken: string
@@ -77,6 +80,6 @@ async function mintExpired(store: SessionStore): Promise<ExpiredToken> {
 
 async function appOn(store: SessionStore, options: object) {
   const app = Fastify()
-  await app.register(supersession, { store, antiCsrf: 'VIA_TOKEN', ...options })
+  await app.register(supersession, { store, secret: SECRET, antiCsrf: 'VIA_TOKEN', ...options })
   return app
 }

@@ -9,7 +9,7 @@ import supersession, {
 } from '../../lib/index.ts'
 import { lmdbStore } from '../../lib/stores/lmdb.ts'
 import { benchValidators } from '../claims.ts'
-import type { ExpiredToken } from '../mint.ts'
+import { type ExpiredToken, SECRET } from '../mint.ts'
 import { serve } from './serve.ts'
 
 export interface OursOrder {
@@ -52,6 +52,7 @@ serve(async (order: OursOrder) => {
     ...(seen === undefined ? {} : { clock: () => clock() }),
     globalClaimValidators: benchValidators(order.validators ?? 0),
     revocationInterval: order.revocationInterval ?? '1s',
+    secret: SECRET,
     ...(order.cacheMB === undefined ? {} : { accessTokenCacheMB: order.cacheMB })
   })
   if (route === 'verified') {

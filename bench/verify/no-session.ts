@@ -39,12 +39,12 @@ export async function noSessionGroup({ minted, folder, start }: GroupContext): P
           kind: 'ours',
           target: aim(open, cookies),
           bare: aim(bare, cookies),
-          goals: { bare: 0.99 }
+          goals: { bare: 0.98 }
         },
-        refused('no token', {}, 0.8),
-        refused('expired token, seen before', bearer(expired.text), 0.75, acquainted),
-        refused('expired token, never seen', bearer(expired.text), 0.75),
-        refused('rubbish token', bearer(randomBytes(600).toString('base64url')), 0.7),
+        refused('no token', {}, 0.85),
+        refused('expired token, seen before', bearer(expired.text), 0.8, acquainted),
+        refused('expired token, never seen', bearer(expired.text), 0.45),
+        refused('rubbish token', bearer(randomBytes(600).toString('base64url')), 0.8),
         refused('a token of an unknown key', bearer(withHeader(first.accessToken, { kid: 'd-1' }))),
         refused('a token with a wrong signature', bearer(withWrongSignature(first.accessToken))),
         {
@@ -53,7 +53,7 @@ export async function noSessionGroup({ minted, folder, start }: GroupContext): P
           target: aim(failing, none, 404),
           bare: aim(bare, none),
           other: aim(errorHandler, none, 404),
-          goals: { other: 1 }
+          goals: { other: 1.2 }
         }
       ]
     }
