@@ -20,6 +20,8 @@ const SIGNATURE_BYTES: Readonly<Record<SigningAlgorithm, number>> = {
   ES256: 64,
   EdDSA: 64
 }
+/** What base64url makes of `{`, whatever comes next. */
+const OPENING_BRACE = 'e'
 /** Claims of the protocol: whatever an app puts under these names is left out of the token. */
 const PROTECTED_CLAIMS: ReadonlySet<string> = new Set([
   'sub',
@@ -239,6 +241,8 @@ function copyOf(text: string): string {
 
 /** Reads a JWT that calls itself an access token of version 5, without believing it. */
 function decode(text: string): { header: Header; payload: unknown } | null {
+  // A header is a JSON object. An error of the decoder costs ten times as much.
+  if (!text.startsWith(OPENING_BRACE)) return null
   try {
     const token = decodeJwt(text)
     const { typ, version, kid, crit } = token.header
