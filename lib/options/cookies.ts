@@ -24,6 +24,9 @@ export interface CookieNames {
   readonly device: string
 }
 
+/** Where an app keeps the names of its cookies, for its tests. */
+export const COOKIE_NAMES: unique symbol = Symbol('fastify-supersession.cookie-names')
+
 type CookieOption =
   | 'cookieDomain'
   | 'olderCookieDomain'

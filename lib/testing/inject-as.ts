@@ -1,8 +1,7 @@
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { checkNames } from '../options/checks.ts'
-import type { CookieNames } from '../options/cookies.ts'
+import { COOKIE_NAMES, type CookieNames } from '../options/cookies.ts'
 import type { Claim, NewSession, Session, Sessions, SessionTokens } from '../session/types.ts'
-import { COOKIE_NAMES } from '../transport/cookies.ts'
 import type { TestClock } from './test-clock.ts'
 
 const NAMES: readonly (keyof InjectAsOptions)[] = [

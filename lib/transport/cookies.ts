@@ -8,8 +8,6 @@ const ACCESS_COOKIE_LIFETIME_MS = 31_536_000_000
 const MAX_COOKIE_LENGTH = 4096
 /** Sent by clients of the protocol's first generation; it is only ever cleared. */
 const LEGACY_COOKIE_NAME = 'sIdRefreshToken'
-/** Where an app keeps the names of its cookies, for its tests. */
-export const COOKIE_NAMES: unique symbol = Symbol('fastify-supersession.cookie-names')
 const SPACE = 0x20
 const EQUALS = 0x3d
 /** So many cookies of one name are looked at, besides the first. */
