@@ -10,7 +10,8 @@ const tasksOf = new WeakMap<FastifyReply, Task[]>()
 /**
  * Runs work after the reply is out, as Starlette's background tasks.
  *
- * Tasks of one reply run one after the other; a task that fails is logged and published, and the next one runs all the same. The reply is what it was.
+ * Tasks of one reply run one after the other; a task that fails is logged and published, and the next
+ * one runs all the same. The reply is what it was.
  */
 export function afterResponse(reply: FastifyReply, task: Task): void {
   const tasks = tasksOf.get(reply)

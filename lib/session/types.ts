@@ -26,6 +26,9 @@ export type CustomClaims = Declared<SessionClaims, { readonly [claim: string]: u
  */
 export type StoredSessionData = Declared<SessionData, JsonObject>
 
+/** What claims and their validators look at: a payload, in which declared claims have their types. */
+export type ClaimsPayload = JsonObject & CustomClaims
+
 /** Custom claims to merge: `null` removes one. */
 export type ClaimsUpdate = keyof SessionClaims extends never
   ? object
@@ -200,9 +203,10 @@ export interface Session {
    * The access token may expire meanwhile, since nobody can refresh on a socket.
    *
    * A session that this process revokes closes its sockets at once, one that another revokes within
-   * `revocationInterval`. For sessions that expire the store is asked, now and then; while it fails, the socket stays open. The socket is closed as if its handler had
-   * thrown an {@link UnauthorisedError}: with 4401 and the reason `UNAUTHORISED`, unless the app's
-   * close codes or its handlers say otherwise.
+   * `revocationInterval`. For sessions that expire the store is asked, now and then; while it fails,
+   * the socket stays open. The socket is closed as if its handler had thrown an
+   * {@link UnauthorisedError}: with 4401 and the reason `UNAUTHORISED`, unless the app's close codes
+   * or its handlers say otherwise.
    *
    * @param options.everySeconds - How often the store is asked, for each socket: from 0.001 seconds
    * to a day. Default 10.
@@ -466,8 +470,8 @@ export interface Sessions {
  * A hook for `onRequest`, `preParsing`, `preValidation` or `preHandler`.
  *
  * Sets the request's session, or passes on a {@link SessionError}. Skips no method; lets requests
- * through that no route matched. On a POST to the path of the refresh route, which an app may have switched off to
- * put its own there, the session is refreshed and not verified.
+ * through that no route matched. On a POST to the path of the refresh route, which an app may have
+ * switched off to put its own there, the session is refreshed and not verified.
  */
 export interface VerifySessionHook {
   (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void
@@ -504,13 +508,13 @@ export type ClaimValidator = {
    * Looks at the access token's payload; by handle, at the custom claims in the store.
    * `reason` is sent to the client.
    */
-  validate(payload: JsonObject, context: ClaimContext): Awaitable<ClaimValidation>
+  validate(payload: ClaimsPayload, context: ClaimContext): Awaitable<ClaimValidation>
 } & (
   | { readonly claim?: undefined; readonly shouldRefetch?: undefined }
   | {
       /** The claim that is fetched anew before validation, where `shouldRefetch` says so. */
       readonly claim: Claim<unknown>
-      shouldRefetch(payload: JsonObject, context: ClaimContext): Awaitable<boolean>
+      shouldRefetch(payload: ClaimsPayload, context: ClaimContext): Awaitable<boolean>
     }
 )
 
@@ -519,7 +523,7 @@ export interface Claim<T> {
   /** Its name in the payload: `payload[key] = { v: value, t: when it was fetched }`. */
   readonly key: string
   /** Asks for the value; `undefined` leaves the claim as it is. */
-  fetchValue(subject: ClaimSubject, payload: JsonObject): Awaitable<T | undefined>
+  fetchValue(subject: ClaimSubject, payload: ClaimsPayload): Awaitable<T | undefined>
   /** The payload members of a value. */
   toPayload(value: T, nowMs: number): JsonObject
   /** The value in a payload, `undefined` where there is none. */

@@ -1,7 +1,7 @@
 import { type Check, checkNames, numberWithin } from '../../options/checks.ts'
 import type { Awaitable } from '../../stores/store.ts'
 import { isProtectedClaim } from '../../tokens/access-token.ts'
-import type { Claim, ClaimSubject, JsonObject } from '../types.ts'
+import type { Claim, ClaimSubject, ClaimsPayload, JsonObject } from '../types.ts'
 
 /** Ages of claims, in seconds. @throws OptionsError It is NaN, less than 0 or no number. */
 export const checkMaxAge: Check<number> = numberWithin(0, Number.POSITIVE_INFINITY)
@@ -11,7 +11,7 @@ export interface ClaimOptions<T> {
   /** Its name in the payload. */
   readonly key: string
   /** Asks for the value of a user; `undefined` leaves the claim as it is. */
-  readonly fetchValue: (subject: ClaimSubject, payload: JsonObject) => Awaitable<T | undefined>
+  readonly fetchValue: (subject: ClaimSubject, payload: ClaimsPayload) => Awaitable<T | undefined>
   /**
    * After how many seconds a validator fetches the value anew, where it says nothing itself.
    * @defaultValue never

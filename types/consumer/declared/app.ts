@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import supersession, {
   BooleanClaim,
+  type ClaimValidator,
   errorResponsesTransform,
   HTTPException,
   on,
@@ -42,6 +43,11 @@ const roles = new PrimitiveArrayClaim<'admin' | 'user'>({
   fetchValue: async ({ userId }) => (userId === 'ada' ? ['admin', 'user'] : ['user'])
 })
 const verified = new BooleanClaim({ key: 'st-ev', fetchValue: () => true })
+
+const paying: ClaimValidator = {
+  id: 'paying',
+  validate: ({ plan }) => (plan === 'pro' ? { isValid: true } : { isValid: false, reason: plan })
+}
 
 const options: SupersessionOptions = {
   accessTokenValidity: '15m',
@@ -112,7 +118,7 @@ async function admin(scope: FastifyInstance) {
   const mustBeAdmin = scope.verifySession({
     overrideGlobalClaimValidators: (validators, session) => [
       ...validators,
-      ...(session.tenantId === 'public' ? [roles.validators.includes('admin')] : [])
+      ...(session.tenantId === 'public' ? [roles.validators.includes('admin'), paying] : [])
     ]
   })
   scope.addHook('preHandler', mustBeAdmin)

@@ -1,6 +1,7 @@
 import Fastify from 'fastify'
 import supersession, {
   BooleanClaim,
+  type ClaimValidator,
   PrimitiveArrayClaim,
   type WithOptionalSession
 } from 'fastify-supersession'
@@ -21,6 +22,11 @@ app.verifySession({ required: true })
 new BooleanClaim({ key: 'verified', fetchValue: () => 'yes' })
 // @ts-expect-error no session can have this role
 roles.validators.includes('root')
+export const paying: ClaimValidator = {
+  id: 'paying',
+  // @ts-expect-error a claim has another value
+  validate: ({ plan }) => ({ isValid: plan === 'gold' })
+}
 
 app.get('/', { preHandler: app.verifySession() }, async (request, reply) => {
   const { session } = request
