@@ -25,7 +25,7 @@ export async function buildDemo(options: DemoOptions = {}): Promise<FastifyInsta
     ...LIFETIMES,
     ...lifetimes
   }
-  const app = Fastify(server) as FastifyInstance
+  const app = Fastify(server)
   await app.register(supersession, {
     accessTokenValidity,
     refreshTokenValidity,

@@ -44,7 +44,7 @@ async function openApi(
   cookieSameSite: (typeof SAME_SITES)[number],
   antiCsrf: AntiCsrfMode
 ): Promise<Api> {
-  const app = Fastify({ https, forceCloseConnections: true }) as unknown as FastifyInstance
+  const app = Fastify({ https, forceCloseConnections: true })
   t.teardown(() => app.close())
   const answers = new Map<string, string>()
   let port = 0

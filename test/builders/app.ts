@@ -26,7 +26,7 @@ export async function buildApp(
 ): Promise<BuiltApp> {
   const clock = new TestClock()
   // No time limit: a busy machine may take long to make keys.
-  const app = Fastify({ pluginTimeout: 0, ...serverOptions }) as FastifyInstance
+  const app = Fastify({ pluginTimeout: 0, ...serverOptions })
   t.teardown(() => app.close())
   await app.register(supersession, { ...FAST_KEYS, clock: clock.read, ...options })
   addRoutes(app)

@@ -1,7 +1,7 @@
 import { Session } from 'node:inspector/promises'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify from 'fastify'
 import errors, { HTTPException } from '../../lib/errors/index.ts'
 import supersession from '../../lib/index.ts'
 import { addRoutes, FAST_KEYS } from './app.ts'
@@ -33,13 +33,13 @@ async function executedBy(send: () => Promise<unknown>): Promise<string[]> {
     .sort()
 }
 
-const withSessions = Fastify() as FastifyInstance
+const withSessions = Fastify()
 await withSessions.register(supersession, FAST_KEYS)
 addRoutes(withSessions)
 const [reader, refresher] = [new Client(withSessions, 'header'), new Client(withSessions, 'header')]
 for (const client of [reader, refresher]) await client.login()
 
-const withErrors = Fastify() as FastifyInstance
+const withErrors = Fastify()
 await withErrors.register(errors)
 withErrors.get('/missing', async () => {
   throw new HTTPException(404)

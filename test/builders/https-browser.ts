@@ -61,7 +61,7 @@ export async function openHttpsSite(
     key: await readFile(join(folder, 'key.pem')),
     cert: await readFile(join(folder, 'cert.pem'))
   }
-  const app = Fastify({ https, forceCloseConnections: true }) as unknown as FastifyInstance
+  const app = Fastify({ https, forceCloseConnections: true })
   t.teardown(() => app.close())
   await build(app, origin)
   app.get('/', async (_request, reply) => reply.type('text/html').send('<title>site</title>'))

@@ -145,7 +145,7 @@ const OTHERS: Readonly<Record<string, Other>> = {
 for (const [name, other] of Object.entries(OTHERS))
   for (const order of ['before', 'after', 'in a scope'] as const)
     test(`${name} ${order}: both work as alone`, async (t) => {
-      const app = Fastify() as unknown as FastifyInstance
+      const app = Fastify()
       t.teardown(() => app.close())
       const requestProperty =
         other.takesSession === true && order !== 'in a scope' ? 'login' : 'session'
@@ -158,8 +158,8 @@ for (const [name, other] of Object.entries(OTHERS))
       if (order === 'in a scope')
         await app.register(async (scope) => {
           if (other.takesSession === true) return
-          await other.register(scope as unknown as FastifyInstance)
-          other.addRoutes?.(scope as unknown as FastifyInstance)
+          await other.register(scope)
+          other.addRoutes?.(scope)
         })
       else other.addRoutes?.(app)
       if (requestProperty === 'session') addRoutes(app)

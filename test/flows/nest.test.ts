@@ -71,9 +71,9 @@ async function nestApp(t: Test): Promise<FastifyInstance> {
     logger: false
   })
   t.teardown(() => nest.close())
-  await nest.register(supersession as never, FAST_KEYS as never)
+  await nest.register(supersession, FAST_KEYS)
   await nest.init()
-  const app = nest.getHttpAdapter().getInstance() as unknown as FastifyInstance
+  const app = nest.getHttpAdapter().getInstance()
   await app.ready()
   return app
 }

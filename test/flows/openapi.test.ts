@@ -19,7 +19,7 @@ async function documentOf(
   addRoutes: (app: FastifyInstance) => void,
   { version = '3.0.3', ...options }: SupersessionOptions & { version?: string } = {}
 ) {
-  const app = Fastify() as unknown as FastifyInstance
+  const app = Fastify()
   t.teardown(() => app.close())
   await app.register(supersession, { ...FAST_KEYS, ...options })
   await app.register(swagger, {
@@ -99,7 +99,7 @@ test('global claim validators, and routes for bound sessions, may answer 403', a
 })
 
 test('without security schemes the document has no security', async (t) => {
-  const app = Fastify() as unknown as FastifyInstance
+  const app = Fastify()
   t.teardown(() => app.close())
   await app.register(supersession, FAST_KEYS)
   await app.register(swagger, { openapi: {}, transform: errorResponsesTransform(app) })

@@ -28,7 +28,7 @@ async function socketApp(t: Test, options: SupersessionOptions = {}): Promise<So
   const clock = new TestClock()
   const lines: string[] = []
   const logger = { level: 'error', stream: { write: (line: string) => void lines.push(line) } }
-  const app = Fastify({ logger }) as unknown as FastifyInstance
+  const app = Fastify({ logger })
   t.teardown(() => app.close())
   await app.register(supersession, { ...FAST_KEYS, clock: clock.read, ...options })
   await app.register(websocket)

@@ -12,7 +12,7 @@ async function open(t: Test): Promise<FastifyInstance> {
   await nest.init()
   const app = nest.getHttpAdapter().getInstance()
   await app.ready()
-  return app as unknown as FastifyInstance
+  return app
 }
 
 test('the page shows the example', async (t) => {

@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify from 'fastify'
 import { type Test, test } from 'tap'
 import { buildApp } from '../../examples/recipes/own-error-handler.ts'
 import supersession from '../../lib/index.ts'
@@ -38,7 +38,7 @@ test('what the handler of a scope throws goes on to the plugin', async (t) => {
 
 /** An app whose own handler of errors is set in the scope of the plugin. */
 async function withSetErrorHandler(t: Test, when: 'before' | 'after', throwsOn: boolean) {
-  const app = Fastify() as unknown as FastifyInstance
+  const app = Fastify()
   t.teardown(() => app.close())
   const set = () =>
     app.setErrorHandler((error, _request, reply) => {
