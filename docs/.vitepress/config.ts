@@ -62,6 +62,23 @@ export default defineConfig({
           { text: 'Troubleshooting', link: '/troubleshooting' }
         ]
       },
+      {
+        text: 'Reference',
+        link: '/reference/',
+        items: [
+          { text: 'fastify-supersession', link: '/reference/fastify-supersession' },
+          ...[
+            'errors',
+            'opentelemetry',
+            'stores/lmdb',
+            'stores/postgres',
+            'stores/redis',
+            'supertokens',
+            'testing',
+            'verifier'
+          ].map((entry) => ({ text: entry, link: `/reference/fastify-supersession/${entry}` }))
+        ]
+      },
       { text: 'Inside', items: [{ text: 'Architecture', link: '/architecture' }] }
     ]
   }

@@ -12,7 +12,7 @@ export class ErrorReply {
 
   /**
    * @param body - A string, Buffer or stream is sent as it is, anything else as JSON.
-   * @param init.type - The media type; by default `application/json` for JSON and `text/plain` for a string.
+   * @param init - `headers`, and `type`, the media type: by default `application/json` for JSON and `text/plain` for a string.
    */
   constructor(
     status: number,

@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http'
 /** Header names and values as an exception carries them. Names are compared without case. */
 export type HeaderBag = Readonly<Record<string, string | number | readonly string[]>>
 
+/** What an exception has besides its status and detail. */
 export interface ExceptionInit {
   /** Put on the reply whichever handler answers. Invalid ones are dropped and logged by name. */
   readonly headers?: HeaderBag | undefined
@@ -82,6 +83,7 @@ export class HTTPException<S extends number = number, D = unknown> extends Error
     return `${this.name} [${this.statusCode}]: ${this.message}`
   }
 
+  /** What `JSON.stringify` makes of it: nothing that is for the log alone. */
   toJSON(): { statusCode: S; detail: D | string; code?: string } {
     const { statusCode, detail, code } = this
     return code === undefined ? { statusCode, detail } : { statusCode, detail, code }
@@ -135,7 +137,7 @@ export function reasonPhrase(status: number): string {
 /** The store did not answer. Says nothing about the session, which is why no token is touched. */
 export class StoreUnavailableError extends HTTPException<503, string> {
   /**
-   * @param options.retryAfterSeconds - What the client is told to wait. @defaultValue 1
+   * @param options - `cause`, and `retryAfterSeconds`: what the client is told to wait; 1 by default.
    */
   constructor({
     cause,

@@ -13,6 +13,7 @@ import { renderDetail, renderFastify, renderProblem } from './render.ts'
 import type { ErrorRenderer, HandlerTable, SessionErrorHandlers } from './types.ts'
 import type { ValidationIssue } from './validation/validation-error.ts'
 
+/** What the errors plugin takes; the plugins of sessions take the same. */
 export interface ErrorsOptions {
   /** Handlers by class, status, code or session-error name. */
   exceptionHandlers?: HandlerTable
@@ -57,6 +58,7 @@ export interface ErrorsOptions {
   methodNotAllowed?: boolean
 }
 
+/** How the errors of a request that fails its schema are told. */
 export interface ValidationOptions {
   /** Status of a request that fails its schema, 400 to 499. @defaultValue 422; 400 with `compat: 'fastify'` */
   status?: number

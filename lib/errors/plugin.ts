@@ -24,6 +24,7 @@ const errors: FastifyPluginAsync<ErrorsOptions> = async (instance, options) => {
   installErrors(instance, options)
 }
 
+/** Answers everything that an app throws. Register it with `await`, before the routes. */
 export const errorsPlugin: FastifyPluginAsync<ErrorsOptions> = fastifyPlugin(errors, {
   name: 'fastify-supersession-errors',
   fastify: '>=5.0.0'

@@ -137,8 +137,9 @@ function explain({ reason }: SessionErrorInit): string | undefined {
 /** There is no session: nothing was sent, or what was sent belongs to none that is alive. */
 export class UnauthorisedError extends SessionError<'UNAUTHORISED', { clearTokens: boolean }> {
   /**
-   * @param options.clearTokens - `false` keeps the client's tokens: for a request that carried none,
-   * where clearing would race with a refresh that is under way. Default `true`.
+   * @param options - What every session error takes, and `clearTokens`: `false` keeps the client's
+   * tokens, for a request that carried none, where clearing would race with a refresh that is under
+   * way. `true` by default.
    */
   constructor(
     message?: string,

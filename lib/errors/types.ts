@@ -55,6 +55,7 @@ export type ErrorForKey<K> =
 /** Anything a handler may answer with; see `ExceptionHandler`. */
 export type HandlerResult = unknown
 
+/** What an exception handler is given besides the error, the request and the reply. */
 export interface HandlerContext {
   /** The status the reply has unless the handler sets another. */
   readonly status: number
@@ -85,6 +86,7 @@ export type ExceptionHandler<E = unknown> = (
   context: HandlerContext
 ) => HandlerResult
 
+/** A key and its handler, as `on(key, handler)` makes it. */
 // biome-ignore lint/suspicious/noExplicitAny: entries of different errors stand in one list; `on` checks each
 export type HandlerEntry = readonly [ExceptionKey, ExceptionHandler<any>]
 
@@ -97,19 +99,24 @@ export type HandlerTable =
 
 /** The callbacks of SuperTokens' `Session.init`. Those left out keep their defaults. */
 export interface SessionErrorHandlers {
+  /** There is no session. */
   onUnauthorised?(message: string, request: FastifyRequest, reply: FastifyReply): HandlerResult
+  /** The access token has ended, and the client is to refresh. */
   onTryRefreshToken?(message: string, request: FastifyRequest, reply: FastifyReply): HandlerResult
+  /** A refresh token came back after it was rotated away. The session is revoked by then. */
   onTokenTheftDetected?(
     sessionHandle: string,
     userId: string,
     request: FastifyRequest,
     reply: FastifyReply
   ): HandlerResult
+  /** Claims of the session are not as the route asks. */
   onInvalidClaim?(
     claimErrors: readonly ClaimValidationError[],
     request: FastifyRequest,
     reply: FastifyReply
   ): HandlerResult
+  /** Session cookies came more than once; those of a former domain are cleared. */
   onClearDuplicateSessionCookies?(
     message: string,
     request: FastifyRequest,
@@ -129,6 +136,7 @@ export interface RenderInput {
   readonly request: FastifyRequest
 }
 
+/** The body of an error's reply. */
 export interface RenderedBody {
   /** The media type. @defaultValue `application/json; charset=utf-8` */
   readonly type?: string
@@ -136,10 +144,12 @@ export interface RenderedBody {
   readonly body: unknown
 }
 
+/** Makes the body of every error that no handler answers, for the option `render`. */
 export type ErrorRenderer = (input: RenderInput) => RenderedBody
 
 /** What is needed of a WebSocket; that of `ws` has it. */
 export interface WebSocketLike {
+  /** Ends it with a close frame (RFC 6455 section 7.1.5). */
   close(code?: number, reason?: string): void
 }
 

@@ -26,7 +26,7 @@ const CHANNEL = 'fastify-supersession:session'
  * - `supersession.revocations.age`, a gauge in seconds: how old the knowledge of revocations is.
  *
  * @returns Ends it.
- * @throws {@link OptionsError} An option is unknown.
+ * @throws OptionsError An option is unknown.
  */
 export function recordSessionMetrics(options: SessionMetricsOptions = {}): () => void {
   const given: unknown = options

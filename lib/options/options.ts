@@ -286,5 +286,6 @@ export interface SessionApis {
 export interface SessionOverrides {
   /** `request.session`, hooks and routes go through what it answers. */
   readonly functions?: (original: Sessions) => Sessions
+  /** What the plugin's routes do. */
   readonly apis?: (original: SessionApis) => SessionApis
 }

@@ -74,6 +74,7 @@ export interface IssuedTokens {
   readonly refreshToken?: { readonly text: string; readonly expiresAt: number } | undefined
 }
 
+/** The two tokens of a session. */
 export type TokenType = 'access' | 'refresh'
 
 /** Options of one check of a session. */
@@ -238,7 +239,9 @@ export type WithOptionalSession<Request extends FastifyRequest = FastifyRequest>
 /** What is needed of a WebSocket, such as one of `@fastify/websocket`. */
 export interface ClosableSocket {
   readonly readyState: number
+  /** Ends it with a close frame (RFC 6455 section 7.1.5). */
   close(code?: number, reason?: string): void
+  /** Calls the listener when it has closed. */
   once(event: 'close', listener: () => void): unknown
 }
 
@@ -348,6 +351,7 @@ export interface Sessions {
     reply: FastifyReply | null,
     options: VerifySessionOptions & { readonly sessionRequired: false }
   ): Awaitable<Session | null>
+  /** The same for a session that is required. */
   get(
     request: FastifyRequest,
     reply: FastifyReply | null,
@@ -367,6 +371,7 @@ export interface Sessions {
     antiCsrfToken: string | undefined,
     options: VerifySessionOptions & { readonly sessionRequired: false }
   ): Promise<SessionTokens | null>
+  /** The same for a session that is required. */
   verify(
     accessToken: string,
     antiCsrfToken?: string,
@@ -496,6 +501,7 @@ export interface ClaimContext {
   readonly nowMs: number
 }
 
+/** What a validator says of a session; its `reason` is told to the client. */
 export type ClaimValidation =
   | { readonly isValid: true }
   | { readonly isValid: false; readonly reason?: unknown }
@@ -514,6 +520,7 @@ export type ClaimValidator = {
   | {
       /** The claim that is fetched anew before validation, where `shouldRefetch` says so. */
       readonly claim: Claim<unknown>
+      /** Whether the claim is to be fetched anew before this validator runs. */
       shouldRefetch(payload: ClaimsPayload, context: ClaimContext): Awaitable<boolean>
     }
 )

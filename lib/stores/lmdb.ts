@@ -62,7 +62,7 @@ export interface LmdbStoreOptions {
  * Reads answer at once, from memory that is mapped to the file. A write resolves when it has reached
  * the disk; writes of one moment reach it together.
  *
- * @throws {@link OptionsError} An option is unknown or of the wrong type.
+ * @throws OptionsError An option is unknown or of the wrong type.
  */
 export function lmdbStore(options: LmdbStoreOptions): SessionStore {
   checkNames(options, ['path'], 'lmdbStore')

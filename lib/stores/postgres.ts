@@ -10,6 +10,7 @@ import type {
 
 /** What is used of a `Pool` or `Client` of pg, or of `@fastify/postgres`'s `app.pg`. */
 export interface PostgresClient {
+  /** Runs one statement. */
   query(text: string, values?: unknown[]): Promise<PostgresResult>
 }
 
@@ -52,7 +53,7 @@ export interface PostgresStore extends SessionStore {
  * Each method is one statement without a name and without a transaction around it, so that PgBouncer
  * may give every statement another connection.
  *
- * @throws {@link OptionsError} An option is unknown or of the wrong type.
+ * @throws OptionsError An option is unknown or of the wrong type.
  */
 export function postgresStore(options: PostgresStoreOptions): PostgresStore {
   checkNames(options, ['client', 'table'], 'postgresStore')

@@ -11,32 +11,44 @@ import type {
 
 /** What is used of an ioredis client or cluster, as `@fastify/redis` decorates apps with. */
 export interface IoredisClient {
+  /** Runs a script that the server knows. */
   evalsha(sha1: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>
+  /** Runs a script. */
   eval(script: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>
 }
 
 /** What is used of a node-redis client or cluster. */
 export interface NodeRedisClient {
+  /** Runs a script that the server knows. */
   evalSha(sha1: string, options: ScriptCall): Promise<unknown>
+  /** Runs a script. */
   eval(script: string, options: ScriptCall): Promise<unknown>
 }
 
 /** What is used of an ioredis client or cluster that waits for replicas. */
 export interface IoredisPipelineClient extends IoredisClient {
-  pipeline(commands: unknown[][]): { exec(): Promise<PipelineReply[] | null> }
+  /** Commands that are sent together. */
+  pipeline(commands: unknown[][]): {
+    /** Sends the commands. */
+    exec(): Promise<PipelineReply[] | null>
+  }
 }
 
 type PipelineReply = [error: Error | null, reply: unknown]
 
 /** What is used of a node-redis client, cluster or Sentinel that waits for replicas. */
 export interface NodeRedisPipelineClient extends NodeRedisClient {
+  /** Commands that are sent together. */
   multi(): NodeRedisPipeline
 }
 
 /** Commands that node-redis sends together on one connection. */
 export interface NodeRedisPipeline {
+  /** Runs a script. */
   eval(script: string, options: ScriptCall): NodeRedisPipeline
+  /** Waits for replicas. */
   wait(replicas: number, timeoutMs: number): NodeRedisPipeline
+  /** Sends the commands. */
   execAsPipeline(): Promise<unknown[]>
 }
 
@@ -84,7 +96,7 @@ export interface WaitForReplicas {
  * themselves. What survives a crash or a failover is what Redis is configured to keep: set
  * `appendonly yes`, and `maxmemory-policy noeviction`.
  *
- * @throws {@link OptionsError} An option is unknown or of the wrong type.
+ * @throws OptionsError An option is unknown or of the wrong type.
  */
 export function redisStore(options: RedisStoreOptions): SessionStore {
   checkNames(options, ['client', 'prefix', 'waitForReplicas'], 'redisStore')

@@ -44,6 +44,7 @@ export function useSdkErrorHandler(app: FastifyInstance, errorHandler: SdkErrorH
 
 /** The part of the SDK's session recipe that is needed to verify. */
 export interface SdkSession {
+  /** Verifies the session of a request. */
   getSession(request: never, reply: never, options?: never): Promise<unknown>
 }
 

@@ -13,6 +13,7 @@ const NAMES: readonly (keyof InjectAsOptions)[] = [
   'clock'
 ]
 
+/** The session that {@link injectAs} logs in with. */
 export interface InjectAsOptions<Values extends readonly unknown[] = readonly unknown[]> {
   /** Custom claims of the access token. @defaultValue {} */
   readonly payload?: NonNullable<NewSession['accessTokenPayload']>
@@ -45,7 +46,7 @@ export interface AppWithSessions {
 }
 
 /** `app.inject` with a session. */
-export interface InjectAs {
+export interface UserInject {
   (request: string | InjectOptions): Promise<LightMyRequestResponse>
   readonly session: Session
 }
@@ -65,7 +66,7 @@ export async function injectAs<const Values extends readonly unknown[] = readonl
   app: AppWithSessions,
   userId: string,
   options: InjectAsOptions<Values> = {}
-): Promise<InjectAs> {
+): Promise<UserInject> {
   const given: unknown = options
   checkNames(given, NAMES, 'injectAs')
   // Where the plugin was registered without await.

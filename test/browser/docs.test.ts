@@ -44,7 +44,7 @@ void t.test(
   { skip },
   async (t) => {
     // A link that leads nowhere fails the build.
-    await promisify(execFile)('npx', ['--no', 'vitepress', 'build', 'docs'])
+    await promisify(execFile)('npm', ['run', 'docs:build'])
     const origin = await serve(t)
     const pages = (await readdir(SITE, { recursive: true }))
       .filter((name) => name.endsWith('.html') && name !== '404.html')

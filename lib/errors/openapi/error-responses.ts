@@ -55,6 +55,7 @@ export interface TransformResult {
   readonly url: string
 }
 
+/** What {@link errorResponsesTransform} takes. */
 export interface ErrorResponsesOptions {
   /** A transform of the app's own, applied before. */
   readonly transform?: (input: never) => { readonly schema: unknown; readonly url: string }
