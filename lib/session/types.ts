@@ -1,9 +1,22 @@
-import type { FastifyReply, FastifyRequest, SessionClaims, SessionData } from 'fastify'
+import type {
+  FastifyReply,
+  FastifyRequest,
+  RawServerBase,
+  RouteGenericInterface,
+  SessionClaims,
+  SessionData
+} from 'fastify'
 import type { Awaitable } from '../awaitable.ts'
 import type { PublicJwk } from '../keys/algorithms.ts'
 
 /** An object as JSON can carry it. */
 export type JsonObject = { [key: string]: unknown }
+
+/** A request of any server; `FastifyRequest` is none of HTTP/2. */
+export type AnyRequest = FastifyRequest<RouteGenericInterface, RawServerBase>
+
+/** A reply of any server. */
+export type AnyReply = FastifyReply<RouteGenericInterface, RawServerBase>
 
 /** How both tokens of a session travel: in cookies, or in headers of the app's own origin. */
 export type TransferMethod = 'cookie' | 'header'
@@ -308,7 +321,7 @@ export type GlobalClaimValidators = (
  * Each function throws an {@link OptionsError}, which names it, for an argument or an option that is
  * unknown or of the wrong type. An id that cannot be one of a session or user is simply not found.
  */
-export interface Sessions {
+export interface Sessions<Request = FastifyRequest, Reply = FastifyReply> {
   /**
    * Creates a session and puts its tokens on the reply. Ends the one that the request still has.
    *
@@ -318,8 +331,8 @@ export interface Sessions {
    * @throws {@link StoreUnavailableError} (503) The store failed; the reply is untouched.
    */
   create(
-    request: FastifyRequest,
-    reply: FastifyReply,
+    request: Request,
+    reply: Reply,
     input: NewSession & {
       /**
        * Whether a session that the request still has lives on. Ending it is what OWASP ASVS 7.2.4
@@ -347,16 +360,12 @@ export interface Sessions {
    * @throws {@link StoreUnavailableError} (503) The store was needed and failed.
    */
   get(
-    request: FastifyRequest,
-    reply: FastifyReply | null,
+    request: Request,
+    reply: Reply | null,
     options: VerifySessionOptions & { readonly sessionRequired: false }
   ): Awaitable<Session | null>
   /** The same for a session that is required. */
-  get(
-    request: FastifyRequest,
-    reply: FastifyReply | null,
-    options?: VerifySessionOptions
-  ): Awaitable<Session>
+  get(request: Request, reply: Reply | null, options?: VerifySessionOptions): Awaitable<Session>
 
   /**
    * Verifies an access token that the app took from somewhere itself.
@@ -387,7 +396,7 @@ export interface Sessions {
    * @throws {@link ClearDuplicateSessionCookiesError} Cookies of an older domain were in the way.
    * @throws {@link StoreUnavailableError} (503) The store failed; the client keeps its tokens.
    */
-  refresh(request: FastifyRequest, reply: FastifyReply | null): Promise<Session>
+  refresh(request: Request, reply: Reply | null): Promise<Session>
 
   /**
    * Exchanges a refresh token that the app took from somewhere itself.
@@ -479,13 +488,8 @@ export interface Sessions {
  * switched off to put its own there, the session is refreshed and not verified.
  */
 export interface VerifySessionHook {
-  (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void
-  (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    payload: unknown,
-    done: (error?: Error) => void
-  ): void
+  (request: AnyRequest, reply: AnyReply, done: (error?: Error) => void): void
+  (request: AnyRequest, reply: AnyReply, payload: unknown, done: (error?: Error) => void): void
 }
 
 /** Whose claim is to be fetched. */

@@ -70,11 +70,11 @@ function verifySessionHook(
   checkOptions(options, 'verifySession')
 
   /** `preParsing` hooks are given the payload in between. */
-  const hook: VerifySessionHook = function verifySession(
-    request,
-    reply,
-    payloadOrDone,
-    doneAfterPayload?
+  function verifySession(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    payloadOrDone: unknown,
+    doneAfterPayload?: Done
   ) {
     const done = (doneAfterPayload ?? payloadOrDone) as Done
     // A route that does not exist is 404 for everybody.
@@ -95,7 +95,8 @@ function verifySessionHook(
       (thrown) => done(asError(thrown))
     )
   }
-  return markSessionHook(hook, {
+  // Requests of HTTP/2 are of another type, for the sake of `raw`.
+  return markSessionHook(verifySession as VerifySessionHook, {
     checksClaims:
       checksClaims ||
       options.overrideGlobalClaimValidators !== undefined ||

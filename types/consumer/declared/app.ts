@@ -151,7 +151,18 @@ await logged.register(swagger, {
   transform: errorResponsesTransform(logged, { securitySchemes: sessionSecuritySchemes })
 })
 logged.get('/me', { preHandler: logged.verifySession() }, async ({ session }) => session.userId)
-for (const each of [app, logged]) {
+
+// HTTP/2, whose requests are of a type of their own.
+const http2 = Fastify({ http2: true })
+await http2.register(supersession)
+http2.post('/login', async (request, reply) => {
+  const sessionData = { cart: { items: [] } }
+  await http2.sessions.create(request, reply, { userId: 'ada', sessionData })
+  await http2.sessions.refresh(request, reply)
+})
+http2.get('/me', { preHandler: http2.verifySession() }, async ({ session }) => session.userId)
+
+for (const each of [app, logged, http2]) {
   const inject = await injectAs(each, 'ada', {
     claims: [
       [roles, ['admin']],
