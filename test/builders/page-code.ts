@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path/posix'
 import type { Test } from 'tap'
 
 /**
@@ -19,7 +20,6 @@ export async function checkPageCode(t: Test, page: string): Promise<void> {
 /** The code as an app has it that has installed the package. */
 function asUsed(code: string): string {
   return code.replaceAll(/'(?:\.\.\/)+lib\/(.+?)\.ts'/g, (_, path: string) => {
-    const entry = path.replace(/\/?index$/, '')
-    return entry === '' ? "'fastify-supersession'" : `'fastify-supersession/${entry}'`
+    return `'${join('fastify-supersession', path.replace(/\bindex$/, '')).replace(/\/$/, '')}'`
   })
 }
