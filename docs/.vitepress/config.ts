@@ -10,7 +10,7 @@ export default defineConfig({
   outDir: '../.site',
   cacheDir: '../.site-cache',
   // Pages link to code of the repository as well, which is no page.
-  ignoreDeadLinks: [/\.\.\/(?:examples|lib|types|bench|README|CHANGELOG)/],
+  ignoreDeadLinks: [/\.\.\/(?:examples|lib|types|bench|README|CHANGELOG|SECURITY)/],
   themeConfig: {
     search: { provider: 'local' },
     outline: [2, 3],
@@ -30,9 +30,12 @@ export default defineConfig({
       {
         text: 'Sessions',
         items: [
+          { text: 'Functions and claims', link: '/sessions' },
+          { text: 'Options', link: '/options' },
           { text: 'Cookies and origins', link: '/cookies-and-origins' },
           { text: 'Rotation of refresh tokens', link: '/rotation' },
           { text: 'Device binding', link: '/device-binding' },
+          { text: 'Security', link: '/security' },
           { text: 'A second service', link: '/second-service' },
           { text: 'Stores', link: '/stores' }
         ]
