@@ -1,5 +1,6 @@
+// What has to compile with each TypeScript. It is not run.
 import swagger from '@fastify/swagger'
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import supersession, {
   BooleanClaim,
@@ -19,7 +20,6 @@ import {
   validatorCompiler,
   type ZodTypeProvider
 } from 'fastify-type-provider-zod'
-import { pino } from 'pino'
 import { z } from 'zod'
 
 // What this app declares, once.
@@ -145,7 +145,11 @@ async function userOf(request: FastifyRequest): Promise<string | undefined> {
 app.get('/me', async (request) => ({ user: await userOf(request) }))
 
 // An app with a logger of its own, which makes it another type than `FastifyInstance`.
-const logged = Fastify({ loggerInstance: pino() })
+interface AuditLogger extends FastifyBaseLogger {
+  audit(text: string): void
+}
+declare const logger: AuditLogger
+const logged = Fastify({ loggerInstance: logger })
 await logged.register(supersession)
 await logged.register(swagger, {
   transform: errorResponsesTransform(logged, { securitySchemes: sessionSecuritySchemes })
