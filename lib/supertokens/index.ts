@@ -1,6 +1,6 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isSdkError, SupertokensError } from '../errors/session-errors.ts'
-import type { ExceptionHandler } from '../errors/types.ts'
+import type { ExceptionHandler, ExceptionKey } from '../errors/types.ts'
 
 export { SupertokensError } from '../errors/session-errors.ts'
 
@@ -20,6 +20,12 @@ const sessionKeys = [
   SupertokensError
 ] as const
 
+/** What is needed of an app. One with a logger of its own has it, and is no `FastifyInstance`. */
+interface AppWithHandlers {
+  getExceptionHandler(key: ExceptionKey): unknown
+  setExceptionHandler(key: ExceptionKey, handler: ExceptionHandler): unknown
+}
+
 /**
  * Leaves errors of the supertokens-node SDK to its own handler, so that what it was set up with
  * applies. Call it after the errors plugin is registered and the app's own handlers are set: a key
@@ -28,12 +34,13 @@ const sessionKeys = [
  * @param errorHandler - `errorHandler()` of `supertokens-node/framework/fastify`.
  * @throws TypeError `errorHandler` is no function.
  */
-export function useSdkErrorHandler(app: FastifyInstance, errorHandler: SdkErrorHandler): void {
+export function useSdkErrorHandler(app: AppWithHandlers, errorHandler: SdkErrorHandler): void {
   if (typeof errorHandler !== 'function')
     throw new TypeError(
       'errorHandler must be a function: errorHandler() of supertokens-node/framework/fastify'
     )
-  const handler: ExceptionHandler<Error> = async ({ cause }, request, reply, context) => {
+  const handler: ExceptionHandler = async (error, request, reply, context) => {
+    const { cause } = error as Error
     if (!isSdkError(cause)) return context.next()
     await errorHandler(cause as never, request, reply)
     return reply

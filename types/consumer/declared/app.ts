@@ -14,6 +14,7 @@ import supersession, {
   sessionSecuritySchemes,
   type WithOptionalSession
 } from 'fastify-supersession'
+import { useSdkErrorHandler } from 'fastify-supersession/supertokens'
 import { injectAs } from 'fastify-supersession/testing'
 import {
   serializerCompiler,
@@ -167,6 +168,7 @@ http2.post('/login', async (request, reply) => {
 http2.get('/me', { preHandler: http2.verifySession() }, async ({ session }) => session.userId)
 
 for (const each of [app, logged, http2]) {
+  useSdkErrorHandler(each, async () => {})
   const inject = await injectAs(each, 'ada', {
     claims: [
       [roles, ['admin']],
