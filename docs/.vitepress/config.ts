@@ -49,12 +49,19 @@ export default defineConfig({
           { text: 'Server-rendered pages', link: '/recipes/server-rendered-pages' },
           { text: 'React or Next on another origin', link: '/recipes/front-end-on-another-origin' },
           { text: 'Mobile app', link: '/recipes/mobile-app' },
+          { text: 'Login elsewhere (OAuth)', link: '/recipes/oauth-login' },
+          { text: 'A new password', link: '/recipes/change-password' },
+          { text: 'Step-up', link: '/recipes/step-up' },
+          { text: 'Several tenants', link: '/recipes/tenants' },
           { text: 'WebSockets', link: '/recipes/websocket' },
           { text: 'Your own error handlers', link: '/recipes/own-error-handler' },
           { text: 'OpenAPI and Swagger UI', link: '/recipes/swagger-ui' },
           { text: 'NestJS', link: '/recipes/nestjs' },
           { text: 'Behind a proxy', link: '/recipes/behind-a-proxy' },
-          { text: 'Serverless', link: '/recipes/serverless' }
+          { text: 'Serverless', link: '/recipes/serverless' },
+          { text: 'Testing', link: '/recipes/testing' },
+          { text: 'From @fastify/session', link: '/recipes/from-fastify-session' },
+          { text: 'From @fastify/jwt', link: '/recipes/from-fastify-jwt' }
         ]
       },
       {

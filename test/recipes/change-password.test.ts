@@ -1,0 +1,63 @@
+import type { FastifyInstance } from 'fastify'
+import { test } from 'tap'
+import { buildApp } from '../../examples/recipes/change-password.ts'
+import { FAST_KEYS } from '../builders/app.ts'
+import { Client } from '../builders/client.ts'
+import { checkPageCode } from '../builders/page-code.ts'
+
+test('the page shows the example', async (t) => {
+  await checkPageCode(t, 'docs/recipes/change-password.md')
+})
+
+/** Somebody with a session on two devices. */
+async function onTwoDevices(app: FastifyInstance) {
+  const [laptop, phone] = [new Client(app, 'cookie'), new Client(app, 'header')]
+  await laptop.post('/signup', { name: 'ada', password: 'correct horse' })
+  await phone.post('/login', { name: 'ada', password: 'correct horse' })
+  return { laptop, phone }
+}
+
+test('a new password ends all sessions but the one that asked for it', async (t) => {
+  const app = await buildApp(FAST_KEYS)
+  t.teardown(() => app.close())
+  const { laptop, phone } = await onTwoDevices(app)
+  const change = (password: string) =>
+    laptop.request({
+      method: 'PUT',
+      url: '/password',
+      payload: { password, newPassword: 'battery staple' }
+    })
+  t.equal((await change('wrong')).statusCode, 403)
+  t.equal((await phone.get('/me')).body, 'ada', 'a wrong password ends nothing')
+  t.same((await change('correct horse')).json(), { ended: 1 })
+  t.equal((await laptop.get('/me')).body, 'ada')
+  t.equal((await phone.get('/me')).statusCode, 401)
+  const login = (password: string) => phone.post('/login', { name: 'ada', password })
+  t.equal((await login('correct horse')).statusCode, 403)
+  t.equal((await login('battery staple')).statusCode, 200)
+  t.equal((await phone.get('/me')).body, 'ada')
+})
+
+test('nobody signs up under a name that is taken, or logs in under one that is not', async (t) => {
+  const app = await buildApp(FAST_KEYS)
+  t.teardown(() => app.close())
+  await onTwoDevices(app)
+  const payload = { name: 'ada', password: 'another' }
+  t.equal((await app.inject({ method: 'POST', url: '/signup', payload })).statusCode, 409)
+  const unknown = { name: 'bob', password: 'another' }
+  t.equal((await app.inject({ method: 'POST', url: '/login', payload: unknown })).statusCode, 403)
+})
+
+test('a log-out everywhere ends all sessions', async (t) => {
+  const app = await buildApp(FAST_KEYS)
+  t.teardown(() => app.close())
+  const { laptop, phone } = await onTwoDevices(app)
+  const reply = await laptop.post('/logout-everywhere')
+  t.equal(reply.statusCode, 200)
+  t.ok(
+    reply.cookies.every(({ value }) => value === ''),
+    'the cookies go at once'
+  )
+  t.equal((await phone.get('/me')).statusCode, 401)
+  t.same(await app.sessions.list('ada'), [])
+})

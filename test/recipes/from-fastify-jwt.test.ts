@@ -1,0 +1,26 @@
+import { test } from 'tap'
+import { buildApp } from '../../examples/recipes/from-fastify-jwt.ts'
+import { FAST_KEYS } from '../builders/app.ts'
+import { Client } from '../builders/client.ts'
+import { checkPageCode } from '../builders/page-code.ts'
+
+test('the page shows the example', async (t) => {
+  await checkPageCode(t, 'docs/recipes/from-fastify-jwt.md')
+})
+
+test('a token of before is exchanged for a session, and is none itself', async (t) => {
+  const app = await buildApp('secret of before', FAST_KEYS)
+  t.teardown(() => app.close())
+  const authorization = `Bearer ${app.jwt.sign({ id: 'ada' })}`
+  t.equal((await app.inject({ url: '/me', headers: { authorization } })).statusCode, 401)
+  const client = new Client(app, 'cookie')
+  const exchanged = await client.request({
+    method: 'POST',
+    url: '/exchange',
+    headers: { authorization }
+  })
+  t.equal(exchanged.statusCode, 200)
+  t.equal((await client.get('/me')).body, 'ada')
+  const forged = { authorization: `${authorization}x` }
+  t.equal((await app.inject({ method: 'POST', url: '/exchange', headers: forged })).statusCode, 401)
+})

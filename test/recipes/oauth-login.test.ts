@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import Fastify from 'fastify'
+import { type Test, test } from 'tap'
+import { buildApp } from '../../examples/recipes/oauth-login.ts'
+import { FAST_KEYS } from '../builders/app.ts'
+import { checkPageCode } from '../builders/page-code.ts'
+
+test('the page shows the example', async (t) => {
+  await checkPageCode(t, 'docs/recipes/oauth-login.md')
+})
+
+/** An authorization server (RFC 6749) whose user always agrees. Checks PKCE (RFC 7636). */
+async function openProvider(t: Test): Promise<string> {
+  const server = Fastify()
+  t.teardown(() => server.close())
+  const challenges = new Map<string, string>()
+  server.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string' },
+    (_request, body, done) => done(null, Object.fromEntries(new URLSearchParams(String(body))))
+  )
+  server.get<{ Querystring: Record<string, string> }>('/authorize', async ({ query }, reply) => {
+    const code = `code-${challenges.size}`
+    challenges.set(code, String(query['code_challenge']))
+    const back = new URL(String(query['redirect_uri']))
+    back.search = new URLSearchParams({ code, state: String(query['state']) }).toString()
+    return reply.redirect(back.href)
+  })
+  server.post<{ Body: Record<string, string> }>('/token', async ({ body }, reply) => {
+    const verifier = createHash('sha256').update(String(body['code_verifier']))
+    if (challenges.get(String(body['code'])) !== verifier.digest('base64url'))
+      return reply.code(400).send({ error: 'invalid_grant' })
+    return { access_token: 'of ada', token_type: 'bearer', expires_in: 60 }
+  })
+  server.get('/userinfo', async ({ headers }, reply) =>
+    headers.authorization === 'Bearer of ada' ? { sub: 'ada' } : reply.code(401).send({})
+  )
+  server.get('/broken', async (_request, reply) => reply.code(503).send({}))
+  await server.listen({ port: 0, host: '127.0.0.1' })
+  return `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`
+}
+
+async function openApp(t: Test, userInfoPath: string) {
+  const provider = await openProvider(t)
+  const app = await buildApp(
+    {
+      credentials: {
+        client: { id: 'app', secret: 'secret' },
+        auth: {
+          authorizeHost: provider,
+          authorizePath: '/authorize',
+          tokenHost: provider,
+          tokenPath: '/token'
+        }
+      },
+      callbackUri: 'http://localhost:3000/login/callback',
+      userInfoUrl: provider + userInfoPath
+    },
+    FAST_KEYS
+  )
+  t.teardown(() => app.close())
+  return app
+}
+
+type App = Awaited<ReturnType<typeof openApp>>
+
+/** Follows the redirects as a browser does: to the provider, and back. */
+async function logIn(app: App) {
+  const begun = await app.inject('/login')
+  const authorized = await fetch(String(begun.headers.location), { redirect: 'manual' })
+  const cookies = Object.fromEntries(begun.cookies.map(({ name, value }) => [name, value]))
+  const { pathname, search } = new URL(String(authorized.headers.get('location')))
+  const headers = { 'sec-fetch-mode': 'navigate', 'sec-fetch-site': 'cross-site' }
+  return {
+    ended: await app.inject({ url: pathname + search, cookies, headers }),
+    elsewhere: () => app.inject({ url: pathname + search, headers })
+  }
+}
+
+test('a login elsewhere ends with a session in cookies', async (t) => {
+  const app = await openApp(t, '/userinfo')
+  const { ended } = await logIn(app)
+  t.equal(ended.statusCode, 302)
+  t.equal(ended.headers.location, '/')
+  const token = ended.cookies.find(({ name }) => name === 'sAccessToken')
+  const me = await app.inject({ url: '/me', cookies: { sAccessToken: String(token?.value) } })
+  t.equal(me.body, 'provider:ada')
+})
+
+test('a callback that another browser began logs nobody in', async (t) => {
+  const app = await openApp(t, '/userinfo')
+  const { elsewhere } = await logIn(app)
+  const reply = await elsewhere()
+  t.ok(reply.statusCode >= 400, String(reply.statusCode))
+  t.notOk(reply.cookies.some(({ name }) => name === 'sAccessToken'))
+})
+
+test('a provider that does not answer logs nobody in', async (t) => {
+  const app = await openApp(t, '/broken')
+  const { ended } = await logIn(app)
+  t.equal(ended.statusCode, 502)
+  t.notOk(ended.cookies.some(({ name }) => name === 'sAccessToken'))
+})
