@@ -51,6 +51,7 @@ export default defineConfig({
           { text: 'Mobile app', link: '/recipes/mobile-app' },
           { text: 'Login elsewhere (OAuth)', link: '/recipes/oauth-login' },
           { text: 'A new password', link: '/recipes/change-password' },
+          { text: 'Rate limits', link: '/recipes/rate-limits' },
           { text: 'Step-up', link: '/recipes/step-up' },
           { text: 'Several tenants', link: '/recipes/tenants' },
           { text: 'WebSockets', link: '/recipes/websocket' },
