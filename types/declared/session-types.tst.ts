@@ -2,16 +2,6 @@ import Fastify, { type FastifyRequest } from 'fastify'
 import { expect, test } from 'tstyche'
 import type { NewSession, Session, WithOptionalSession } from '../../lib/index.ts'
 
-// What an app declares once.
-declare module 'fastify' {
-  interface SessionClaims {
-    readonly plan?: 'free' | 'pro'
-  }
-  interface SessionData {
-    readonly cart: readonly string[]
-  }
-}
-
 const app = Fastify()
 declare const session: Session
 
