@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { type ClaimValidator, HTTPException, type SessionInformation } from '../../lib/index.ts'
+import type { TimeUntilRefused } from './neighbour.ts'
 
 /** Passes for administrators. The reason says which role the user has and which one is needed. */
 const isAdmin: ClaimValidator = {
@@ -25,11 +26,13 @@ const roleBody = {
   properties: { role: { enum: ['reader', 'admin'] } }
 } as const
 
+export interface ApiOptions {
+  readonly sessionSeconds: number
+  readonly timeUntilRefused: TimeUntilRefused
+}
+
 /** What the page calls. A real app would ask for a password first. */
-export function registerApi(
-  app: FastifyInstance,
-  { sessionSeconds }: { sessionSeconds: number }
-): void {
+export function registerApi(app: FastifyInstance, options: ApiOptions): void {
   app.post<{ Body: { userName: string } }>(
     '/api/sign-in',
     { schema: { body: signInBody } },
@@ -48,6 +51,12 @@ export function registerApi(
     message: `Hello ${session.userId}, your access token is good.`
   }))
 
+  // For sessions that are bound to a key of the browser alone.
+  const bound = app.verifySession({ deviceBound: true })
+  app.get('/api/bound', { preHandler: bound }, async ({ session }) => ({
+    message: `Hello ${session.userId}, you have the key.`
+  }))
+
   const asAdmin = app.verifySession({ overrideGlobalClaimValidators: () => [isAdmin] })
   app.get('/api/admin', { preHandler: asAdmin }, async ({ session }) => ({
     message: `Come in, ${session.userId}.`
@@ -62,11 +71,16 @@ export function registerApi(
     }
   )
 
-  registerSessionList(app, sessionSeconds)
+  registerSessionList(app, options)
 }
 
 /** The user's own sessions. These routes ask the store, so that an ended session shows at once. */
-function registerSessionList(app: FastifyInstance, sessionSeconds: number): void {
+function registerSessionList(
+  app: FastifyInstance,
+  { sessionSeconds, timeUntilRefused }: ApiOptions
+): void {
+  /** Access tokens of imaginary phones, by handle. */
+  const phones = new Map<string, string>()
   const preHandler = app.verifySession({ checkDatabase: true })
 
   app.get('/api/sessions', { preHandler }, async ({ session }) => {
@@ -83,11 +97,12 @@ function registerSessionList(app: FastifyInstance, sessionSeconds: number): void
 
   /** Stands for a second device of the same user. */
   app.post('/api/sessions', { preHandler }, async ({ session }) => {
-    await app.sessions.issue({
+    const { session: phone, accessToken } = await app.sessions.issue({
       userId: session.userId,
       accessTokenPayload: { role: 'reader' },
       sessionData: { device: 'Imaginary phone' }
     })
+    phones.set(phone.handle, accessToken)
     return { message: 'Signed in on an imaginary phone.' }
   })
 
@@ -103,7 +118,13 @@ function registerSessionList(app: FastifyInstance, sessionSeconds: number): void
       // The session of another user is answered like one that does not exist.
       if (information?.userId !== session.userId) throw new HTTPException(404, 'No such session')
       await app.sessions.revoke(handle)
-      return { message: 'The other session is over.' }
+      const phone = phones.get(handle)
+      if (phone === undefined) return { message: 'The other session is over.' }
+      phones.delete(handle)
+      const seconds = ((await timeUntilRefused(phone)) / 1000).toFixed(1)
+      return {
+        message: `A second server, which shares only the store, took the phone’s access token for ${seconds} s more. Now it refuses it, too.`
+      }
     }
   )
 }

@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import supersession, { type SupersessionOptions } from '../../lib/index.ts'
+import supersession, { memoryStore, type SupersessionOptions } from '../../lib/index.ts'
 import { registerApi } from './api.ts'
+import { openNeighbour } from './neighbour.ts'
 import { registerPage } from './page.ts'
 import { registerThief } from './thief.ts'
 
@@ -18,7 +19,7 @@ export interface DemoOptions extends Partial<typeof LIFETIMES> {
   readonly server?: FastifyServerOptions
 }
 
-/** The demo: one page, its API, and a thief. */
+/** The demo: one page, its API, a second server, and a thief. */
 export async function buildDemo(options: DemoOptions = {}): Promise<FastifyInstance> {
   const { server = {}, session, clock = Date.now, ...lifetimes } = options
   const { accessTokenValidity, refreshTokenValidity, refreshGracePeriod } = {
@@ -26,20 +27,27 @@ export async function buildDemo(options: DemoOptions = {}): Promise<FastifyInsta
     ...lifetimes
   }
   const app = Fastify(server)
-  await app.register(supersession, {
+  const sessionOptions: SupersessionOptions = {
     accessTokenValidity,
     refreshTokenValidity,
     refreshGracePeriod,
     clock,
+    store: memoryStore(),
+    // For sessions that are begun with a proof. All others stay as they are.
+    deviceBinding: 'dpop',
     ...session
-  })
+  }
+  await app.register(supersession, sessionOptions)
 
   // The page counts down by the server's clock. The visitor's clock may be wrong.
   app.addHook('onSend', async (_request, reply) => {
     reply.header('server-time', clock())
   })
   await registerPage(app)
-  registerApi(app, { sessionSeconds: refreshTokenValidity })
+  registerApi(app, {
+    sessionSeconds: refreshTokenValidity,
+    timeUntilRefused: await openNeighbour(app, sessionOptions)
+  })
   registerThief(app, { clock, graceSeconds: refreshGracePeriod })
   return app
 }

@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import { buildDemo } from '../../examples/demo/app.ts'
 import type { TransferMethod } from '../../lib/index.ts'
 import { FAST_KEYS } from '../builders/app.ts'
+import { freePort } from '../builders/free-port.ts'
 
 /** Only a hang takes this long, even on a busy machine. */
 const PATIENCE_MS = 300_000
@@ -47,13 +48,16 @@ export class DemoPage {
    */
   static async open(t: Test, browser: Browser): Promise<DemoPage> {
     let nowMs = Date.now()
+    // A proof of a key names the URL, so that the server has to know its own.
+    const port = await freePort()
+    const origin = `http://localhost:${port}`
     const app = await buildDemo({
       clock: () => nowMs,
       ...LIVES,
-      session: FAST_KEYS
+      session: { ...FAST_KEYS, appInfo: { apiDomain: origin } }
     })
     t.teardown(() => app.close())
-    const address = await app.listen({ port: 0, host: 'localhost' })
+    await app.listen({ port, host: 'localhost' })
     const context = await browser.newContext()
     context.setDefaultTimeout(PATIENCE_MS)
     const page = await context.newPage()
@@ -61,7 +65,7 @@ export class DemoPage {
     const demo = new DemoPage(app, context, page, (seconds) => {
       nowMs += seconds * 1000
     })
-    await page.goto(`http://localhost:${new URL(address).port}`)
+    await page.goto(origin)
     await demo.button('Sign in').waitFor()
     return demo
   }

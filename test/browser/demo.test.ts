@@ -112,6 +112,7 @@ for (const method of ['cookie', 'header'] as const) {
     await demo.seeSessions(2)
     const phone = demo.sessions().filter({ hasText: 'Imaginary phone' })
     await phone.getByRole('button').click()
+    await demo.see('A second server, which shares only the store, took the phone’s access token')
     await demo.seeSessions(1)
     t.equal((await demo.app.sessions.list('ada')).length, 1)
 
@@ -132,3 +133,42 @@ for (const method of ['cookie', 'header'] as const) {
     await demo.seeInTimeline('SDK', 'UNAUTHORISED')
   })
 }
+
+withPage('a thief with all tokens of a bound session lacks its key', async (demo, t) => {
+  await demo.signIn('ada', 'cookie')
+  await demo.click('Copy all tokens and use them')
+  await demo.page.locator('#bound-refresh[data-good]').waitFor()
+  const cells = ['copied-call', 'copied-refresh', 'bound-call', 'bound-refresh']
+  const statuses = cells.map((id) => demo.page.locator(`#${id}`).textContent())
+  t.same(await Promise.all(statuses), ['401', '401', '200', '200'], 'the owner goes on')
+  await demo.seeSessions(2)
+  await demo.click('Call')
+  await demo.see('200 Hello ada')
+
+  await demo.click('Sign out')
+  await demo.seeSignedOut()
+  await demo.signIn('ada', 'cookie')
+  t.equal(await demo.page.locator('#bound-refresh').textContent(), '', 'a new start')
+})
+
+withPage('on a phone a click shows what it causes, and no name is cut', async (demo, t) => {
+  const size = { width: 390, height: 844 }
+  await demo.page.setViewportSize(size)
+  const name = 'A name of thirty characters ab'
+  await demo.signIn(name, 'header')
+  for (const button of ['Call', 'Open the administrators’ page', 'Copy all tokens and use them']) {
+    await demo.clearTimeline()
+    await demo.click(button)
+    const entry = demo.page.locator('#log li').first()
+    await entry.waitFor()
+    const box = await entry.boundingBox()
+    t.ok(box !== null && box.y >= 0 && box.y + box.height <= size.height, button)
+  }
+  const cut = await demo.page.evaluate(`[...document.querySelectorAll('body *')]
+    .filter((element) => getComputedStyle(element).textOverflow === 'ellipsis')
+    .filter((element) => element.scrollWidth > element.clientWidth)
+    .map((element) => element.id || element.className)`)
+  t.same(cut, [])
+  const width = await demo.page.evaluate('document.documentElement.scrollWidth')
+  t.equal(width, size.width, 'nothing is wider than the screen')
+})

@@ -97,13 +97,34 @@ test('a user sees the sessions and ends them, this one included', async (t) => {
   t.match(second, { device: 'Imaginary phone', isThisOne: false })
 
   const end = (handle = '') => client.request({ method: 'DELETE', url: `/api/sessions/${handle}` })
-  t.equal((await end(second?.handle)).statusCode, 200)
+  const ended = await end(second?.handle)
+  t.equal(ended.statusCode, 200)
+  t.match(ended.json().message, /^A second server, .* for \d+\.\d s more/)
   t.equal((await listSessions(client)).length, 1)
   t.equal((await end(second?.handle)).statusCode, 404, 'it is gone')
   const own = await end(first?.handle)
   t.equal(own.statusCode, 200)
   t.equal(own.headers['front-token'], 'remove')
   t.same(await app.sessions.list('ada'), [])
+})
+
+test('a session on another browser is ended as well', async (t) => {
+  const { app } = await buildTimedDemo(t)
+  const [laptop, phone] = [new Client(app, 'cookie'), new Client(app, 'header')]
+  await signIn(laptop, 'ada')
+  await signIn(phone, 'ada')
+  const other = (await listSessions(laptop)).find(({ isThisOne }) => !isThisOne)
+  const url = `/api/sessions/${other?.handle}`
+  const reply = await laptop.request({ method: 'DELETE', url })
+  t.same(reply.json(), { message: 'The other session is over.' })
+  t.equal((await phone.get('/api/hello')).statusCode, 401)
+})
+
+test('a session without a key is refused where one is needed', async (t) => {
+  const { app } = await buildTimedDemo(t)
+  const client = new Client(app, 'header')
+  await signIn(client, 'ada')
+  t.equal((await client.get('/api/bound')).statusCode, 403)
 })
 
 test('nobody ends the session of another user', async (t) => {

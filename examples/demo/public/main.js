@@ -1,6 +1,7 @@
 import { act, afterEachAction, isActing, onClick, showAnswer } from './actions.js'
 import { call } from './api.js'
 import { announce, clearBanner } from './banner.js'
+import { forgetBound } from './bound.js'
 import { drawRing } from './rings.js'
 import { doesSessionExist, readFrontToken, signOut, startSdk, transferMethod } from './sdk.js'
 import { forgetSessions, loadSessions, sessionLife } from './sessions.js'
@@ -35,7 +36,8 @@ startSdk(transferMethod(), onSdkEvent)
 $(`input[name=transfer][value=${transferMethod()}]`).checked = true
 bindControls()
 afterEachAction(catchUp)
-if (!(await doesSessionExist())) addNote('There is no session yet')
+if (!(await doesSessionExist()))
+  addNote('There is no session yet: the SDK has asked, and was answered with 401')
 setInterval(tick, TICK_MS)
 await catchUp()
 
@@ -144,7 +146,8 @@ function switchTo(token, handle) {
   $('#user').textContent = token.uid
   $('#avatar').textContent = token.uid.slice(0, 1).toUpperCase()
   $('#transfer').textContent = transferMethod() === 'cookie' ? 'cookies' : 'headers'
-  $('#handle').textContent = handle.slice(0, 8)
+  // It begins with the time, so that its end tells sessions apart.
+  $('#handle').textContent = handle.slice(-8)
   $('#handle').title = handle
 }
 
@@ -153,6 +156,7 @@ function startOver() {
   isListStale = true
   forgetSessions()
   resetThief()
+  forgetBound()
   for (const line of document.querySelectorAll('.answer')) line.textContent = ''
   $('#claim-errors').hidden = true
   $('#repeat').checked = false

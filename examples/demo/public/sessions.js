@@ -1,5 +1,6 @@
 import { act, onClick } from './actions.js'
 import { call } from './api.js'
+import { addNote } from './timeline.js'
 
 const list = document.querySelector('#sessions')
 const item = document.querySelector('#session-item')
@@ -34,18 +35,20 @@ function render({ handle, device, createdAt, endsAt, isThisOne }) {
   element.dataset.handle = handle
   element.querySelector('.device').textContent = device
   element.querySelector('.badge').hidden = !isThisOne
-  element.querySelector('.handle').textContent = handle.slice(0, 8)
+  element.querySelector('.handle').textContent = handle.slice(-8)
   element.querySelector('.times').textContent =
     `since ${timeOf(createdAt)}, ends ${timeOf(endsAt)} unless refreshed`
   const button = element.querySelector('.revoke')
-  button.setAttribute('aria-label', `Revoke the session ${handle.slice(0, 8)} (${device})`)
+  button.setAttribute('aria-label', `Revoke the session ${handle.slice(-8)} (${device})`)
   button.addEventListener('click', () => act(button, () => revoke(handle, isThisOne)))
   return element
 }
 
 async function revoke(handle, isThisOne) {
-  await call('DELETE', `/api/sessions/${handle}`)
-  if (!isThisOne) await loadSessions()
+  const { body } = await call('DELETE', `/api/sessions/${handle}`)
+  if (isThisOne) return
+  addNote(body.message)
+  await loadSessions()
 }
 
 function timeOf(ms) {

@@ -57,9 +57,9 @@ function eventName(action) {
   return name
 }
 
-/** Shortens the handle of a session to its first characters. */
+/** Shortens the handle of a session to its last characters. */
 function shorten(path) {
-  return path.replace(/([0-9a-f]{8})-[0-9a-f-]{27}/, '$1\u2026')
+  return path.replace(/[0-9a-f]{8}-[0-9a-f-]{19}([0-9a-f]{8})/, '\u2026$1')
 }
 
 function element(name, className = '', text = '') {

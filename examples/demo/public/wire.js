@@ -6,29 +6,35 @@ export function serverNow() {
   return Date.now() + ahead
 }
 
+const send = window.fetch.bind(window)
+let report = () => {}
+
 /**
  * Reports every request that leaves the page, the SDK's own included.
  *
  * Call it before the SDK starts. The SDK wraps `fetch` again, so this wrapper sees what is sent.
  *
- * @param {(exchange: Exchange) => void} report
+ * @param {(exchange: Exchange) => void} reportTo
  */
-export function observeRequests(report) {
-  const send = window.fetch.bind(window)
-  window.fetch = async (resource, init) => {
-    const method = init?.method ?? resource.method ?? 'GET'
-    const exchange = { method, path: new URL(resource.url ?? resource, location.href).pathname }
-    try {
-      const response = await send(resource, init)
-      const serverTime = Number(response.headers.get('server-time'))
-      if (serverTime > 0) ahead = serverTime - Date.now()
-      const tokens = tokensIn(response, exchange.path)
-      report({ ...exchange, status: response.status, tokens, message: messageOf(response.clone()) })
-      return response
-    } catch (error) {
-      report({ ...exchange, status: 0, tokens: '', message: Promise.resolve('no answer') })
-      throw error
-    }
+export function observeRequests(reportTo) {
+  report = reportTo
+  window.fetch = fetchAsIs
+}
+
+/** `fetch` without the SDK, which has no part in what is sent and answered. */
+export async function fetchAsIs(resource, init) {
+  const method = init?.method ?? resource.method ?? 'GET'
+  const exchange = { method, path: new URL(resource.url ?? resource, location.href).pathname }
+  try {
+    const response = await send(resource, init)
+    const serverTime = Number(response.headers.get('server-time'))
+    if (serverTime > 0) ahead = serverTime - Date.now()
+    const tokens = tokensIn(response, exchange.path)
+    report({ ...exchange, status: response.status, tokens, message: messageOf(response.clone()) })
+    return response
+  } catch (error) {
+    report({ ...exchange, status: 0, tokens: '', message: Promise.resolve('no answer') })
+    throw error
   }
 }
 
