@@ -4,6 +4,7 @@ import { buildDemo } from '../../examples/demo/app.ts'
 import { TestClock } from '../../lib/testing/index.ts'
 import { FAST_KEYS } from '../builders/app.ts'
 import { Client, type Response } from '../builders/client.ts'
+import { Device } from '../builders/device.ts'
 
 const METHODS = ['cookie', 'header'] as const
 
@@ -120,11 +121,25 @@ test('a session on another browser is ended as well', async (t) => {
   t.equal((await phone.get('/api/hello')).statusCode, 401)
 })
 
-test('a session without a key is refused where one is needed', async (t) => {
-  const { app } = await buildTimedDemo(t)
+test('a session is let in where a key is needed if it was begun with one', async (t) => {
+  const { app, clock } = await buildTimedDemo(t)
   const client = new Client(app, 'header')
   await signIn(client, 'ada')
   t.equal((await client.get('/api/bound')).statusCode, 403)
+
+  const device = new Device()
+  const proof = (htm: string, path: string, token?: string) =>
+    device.dpop({ htm, htu: `http://localhost:3000${path}`, iat: clock.nowMs / 1000 }, token)
+  const bound = await client.request({
+    method: 'POST',
+    url: '/api/sign-in',
+    body: { userName: 'ada' },
+    headers: { dpop: proof('POST', '/api/sign-in') }
+  })
+  const token = String(bound.headers['st-access-token'])
+  const headers = { authorization: `DPoP ${token}`, dpop: proof('GET', '/api/bound', token) }
+  const reply = await app.inject({ url: '/api/bound', headers })
+  t.same(reply.json(), { message: 'Hello ada, you have the key.' })
 })
 
 test('nobody ends the session of another user', async (t) => {
