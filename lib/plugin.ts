@@ -106,7 +106,7 @@ async function openContext(
   })
   await keyRing.prepare(settings.keyKind, nowMs)
   const refreshTokens = new RefreshTokens(refreshKeys.all)
-  const { dbsc, dpop } = openDeviceBinding(settings, refreshKeys)
+  const { dbsc, dpop } = openDeviceBinding(settings, refreshKeys, store)
   const accessTokens = new AccessTokens(keyRing, {
     keyKind: settings.keyKind,
     cacheBytes: settings.accessTokenCacheBytes

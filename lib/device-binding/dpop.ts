@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import type { SessionStore } from '../stores/store.ts'
 import type { Challenges } from './challenges.ts'
 import type { DeviceKey } from './device-key.ts'
 import { type Proof, type ProofRefusal, verifyProof, verifyWith } from './proof.ts'
@@ -28,6 +29,15 @@ export interface DpopRequest {
   readonly jkt: string | null
 }
 
+/** A proof that is good, for the first time as far as this process knows. */
+export interface AcceptedProof {
+  /** The thumbprint of the key that signed. */
+  readonly jkt: string
+  readonly jti: string
+  /** It is no good from here on, milliseconds since the epoch. */
+  readonly endsAt: number
+}
+
 const TYPE = 'dpop+jwt'
 /** How old a proof may be, and how far a client's clock may be ahead. */
 const WINDOW_MS = 60_000
@@ -40,15 +50,21 @@ const MAX_URL_LENGTH = 4096
 
 /** Checks proofs of possession (RFC 9449 section 4.3). */
 export class DpopProofs {
+  /** Tells other processes of a proof that was used; `undefined` where they cannot be told. */
+  readonly useOnce: SessionStore['useOnce'] | undefined
   readonly #nonces: Challenges | null
   readonly #used = new RecentEntries<true>(MAX_PROOFS)
   /** By the header segment, which is the same in all proofs of a client. */
   readonly #keys = new RecentEntries<DeviceKey>(MAX_KEYS)
   #usedSinceMs = 0
 
-  /** @param nonces - Where proofs have to carry a nonce of ours (RFC 9449 section 9). */
-  constructor(nonces: Challenges | null) {
+  /**
+   * @param nonces - Where proofs have to carry a nonce of ours (RFC 9449 section 9).
+   * @param store - Where processes tell each other of proofs that were used.
+   */
+  constructor(nonces: Challenges | null, store: Pick<SessionStore, 'useOnce'>) {
     this.#nonces = nonces
+    this.useOnce = store.useOnce
   }
 
   /** A nonce for the client's next proof; `null` where none is asked for. */
@@ -56,8 +72,8 @@ export class DpopProofs {
     return this.#nonces?.issue('', nowMs) ?? null
   }
 
-  /** @returns The key that signed, or why the proof is refused. A proof is good once. */
-  check(text: string, request: DpopRequest, nowMs: number): DeviceKey | DpopRefusal {
+  /** @returns Why the proof is refused, if it is. A proof is good once. */
+  check(text: string, request: DpopRequest, nowMs: number): AcceptedProof | DpopRefusal {
     const header = text.slice(0, text.indexOf('.'))
     const known = this.#keys.get(header)
     const proof = known === undefined ? verifyProof(text, TYPE, null) : verifyWith(known, text)
@@ -65,7 +81,9 @@ export class DpopProofs {
     const refusal = this.#refusalOf(proof, request, nowMs)
     if (refusal !== null) return refusal
     if (known === undefined) this.#keys.set(header, proof.key)
-    return proof.key
+    const { jti, iat } = proof.claims as { jti: string; iat: number }
+    // A process whose clock is behind may still accept it.
+    return { jkt: proof.key.jkt, jti, endsAt: iat * 1000 + 2 * WINDOW_MS }
   }
 
   #refusalOf({ key, claims }: Proof, request: DpopRequest, nowMs: number): DpopRefusal | null {

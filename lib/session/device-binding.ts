@@ -1,7 +1,13 @@
+import { hash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import { Challenges } from '../device-binding/challenges.ts'
 import { Dbsc } from '../device-binding/dbsc.ts'
-import { DpopProofs, type DpopRefusal, type DpopRequest } from '../device-binding/dpop.ts'
+import {
+  type AcceptedProof,
+  DpopProofs,
+  type DpopRefusal,
+  type DpopRequest
+} from '../device-binding/dpop.ts'
 import {
   InvalidClaimsError,
   type SessionErrorInit,
@@ -10,7 +16,7 @@ import {
 } from '../errors/session-errors.ts'
 import type { RefreshKeys } from '../keys/refresh-keys.ts'
 import type { Settings } from '../options/resolve.ts'
-import type { SessionRecord } from '../stores/store.ts'
+import type { SessionRecord, SessionStore } from '../stores/store.ts'
 import { isDpopScheme } from '../transport/token-headers.ts'
 import type { VerifyContext } from './context.ts'
 import { bindingOf, type StoredBinding } from './records.ts'
@@ -30,7 +36,8 @@ const UNBOUND = [{ id: 'deviceBound', reason: { message: 'the session is not bou
 /** What the option `deviceBinding` asks for. */
 export function openDeviceBinding(
   settings: Settings,
-  { forDeviceBinding: keys }: Pick<RefreshKeys, 'forDeviceBinding'>
+  { forDeviceBinding: keys }: Pick<RefreshKeys, 'forDeviceBinding'>,
+  store: SessionStore
 ): Pick<VerifyContext, 'dbsc' | 'dpop'> {
   const { deviceBinding } = settings
   if (deviceBinding === null) return { dbsc: null, dpop: null }
@@ -52,7 +59,7 @@ export function openDeviceBinding(
     dbsc: deviceBinding.dbsc
       ? new Dbsc(keys, { origin, registrationPath, refreshPath, initiators, cookie })
       : null,
-    dpop: deviceBinding.dpop ? new DpopProofs(nonces) : null
+    dpop: deviceBinding.dpop ? new DpopProofs(nonces, store) : null
   }
 }
 
@@ -74,7 +81,7 @@ export function bindingOfLogin(
 ): StoredBinding | undefined {
   if (context.dpop === null || method !== 'header' || request.headers['dpop'] === undefined)
     return undefined
-  const jkt = checkProof(context, context.dpop, request, {
+  const { jkt } = checkProof(context, context.dpop, request, {
     token: null,
     isTokenNamed: false,
     jkt: null
@@ -83,7 +90,8 @@ export function bindingOfLogin(
 }
 
 /**
- * Checks that an access token comes from the device that its session is bound to.
+ * Checks that an access token comes from the device that its session is bound to. Answers at once,
+ * unless other processes have to be told of a proof.
  *
  * @param request - `null` where the app took the token from somewhere itself: nothing can be shown.
  * @throws {@link TryRefreshTokenError} The bound cookie is missing or of another session or key.
@@ -95,7 +103,7 @@ export function checkDevice(
   { text, payload }: AccessToken,
   { method, request }: { method: TransferMethod; request: FastifyRequest | null },
   { deviceBound }: VerifySessionOptions
-): void {
+): Promise<void> | undefined {
   const jkt = payload.cnf?.jkt
   if (jkt === undefined) {
     if (deviceBound === true)
@@ -103,19 +111,41 @@ export function checkDevice(
     // RFC 9449 section 7.1: with this scheme the token has to be bound to the key.
     if (method === 'header' && context.dpop !== null && request !== null && isDpopScheme(request))
       throw refusedProof(context, context.dpop, 'other-key')
-    return
+    return undefined
   }
   if (method === 'header' && request !== null && context.dpop !== null) {
     // RFC 9449 section 7.1: a bound token comes with the scheme DPoP, and is none for Bearer.
     if (!isDpopScheme(request)) throw refusedProof(context, context.dpop, 'malformed')
-    checkProof(context, context.dpop, request, { token: text, isTokenNamed: true, jkt })
-  } else if (
-    method === 'header' ||
-    request === null ||
-    !showsCookie(context, payload, jkt, request)
-  ) {
-    throw new TryRefreshTokenError(undefined, { reason: 'device' })
+    return useProof(context, context.dpop, request, { token: text, isTokenNamed: true, jkt })
   }
+  if (method === 'header' || request === null || !showsCookie(context, payload, jkt, request))
+    throw new TryRefreshTokenError(undefined, { reason: 'device' })
+  return undefined
+}
+
+/** Checks a proof for a request that may do something: other processes must not take it again. */
+function useProof(
+  context: Context,
+  dpop: DpopProofs,
+  request: FastifyRequest,
+  wanted: Pick<DpopRequest, 'token' | 'isTokenNamed' | 'jkt'>
+): Promise<void> | undefined {
+  const isNew = acceptedProofs.get(request)?.token !== wanted.token
+  const proof = checkProof(context, dpop, request, wanted)
+  const isRead = request.method === 'GET' || request.method === 'HEAD'
+  if (dpop.useOnce === undefined || isRead || !isNew) return undefined
+  return refuseUsedElsewhere(context, dpop, dpop.useOnce, proof)
+}
+
+async function refuseUsedElsewhere(
+  context: Context,
+  dpop: DpopProofs,
+  useOnce: NonNullable<SessionStore['useOnce']>,
+  { jkt, jti, endsAt }: AcceptedProof
+): Promise<void> {
+  // The client chose the id: any text.
+  const id = hash('sha256', `${jkt} ${jti}`, 'base64url')
+  if (!(await useOnce(id, endsAt))) throw refusedProof(context, dpop, 'replayed')
 }
 
 /**
@@ -197,27 +227,29 @@ function endOfCookie(
 }
 
 /** A proof is good once, but a request may be verified by several hooks. */
-const acceptedProofs = new WeakMap<FastifyRequest, { token: string | null; jkt: string }>()
+const acceptedProofs = new WeakMap<
+  FastifyRequest,
+  { readonly token: string | null; readonly proof: AcceptedProof }
+>()
 
-/** @returns The thumbprint of the key that signed. */
 function checkProof(
   context: Context,
   dpop: DpopProofs,
   request: FastifyRequest,
   wanted: Pick<DpopRequest, 'token' | 'isTokenNamed' | 'jkt'>
-): string {
+): AcceptedProof {
   const accepted = acceptedProofs.get(request)
-  if (accepted !== undefined && accepted.token === wanted.token) return accepted.jkt
+  if (accepted !== undefined && accepted.token === wanted.token) return accepted.proof
   const { method, headers } = request
-  const proof = headers['dpop']
+  const text = headers['dpop']
   const url = urlOf(context.settings, request)
-  const key =
-    typeof proof === 'string'
-      ? dpop.check(proof, { method, url, ...wanted }, context.clock.now())
+  const proof =
+    typeof text === 'string'
+      ? dpop.check(text, { method, url, ...wanted }, context.clock.now())
       : 'malformed'
-  if (typeof key === 'string') throw refusedProof(context, dpop, key)
-  acceptedProofs.set(request, { token: wanted.token, jkt: key.jkt })
-  return key.jkt
+  if (typeof proof === 'string') throw refusedProof(context, dpop, proof)
+  acceptedProofs.set(request, { token: wanted.token, proof })
+  return proof
 }
 
 /** The URL of a request as its client knows it: the API's origin, and the path before the gateway. */

@@ -203,10 +203,23 @@ function checkVerified<C extends VerifyContext, S>(
 export function openSession(
   context: SessionContext,
   token: AccessToken,
+  presentation: Presentation
+): Awaitable<VerifiedSession> {
+  const { options } = presentation
+  const checked =
+    context.settings.deviceBinding === null && options.deviceBound !== true
+      ? undefined
+      : checkDevice(context, token, presentation, options)
+  return checked === undefined
+    ? openConfirmed(context, token, presentation)
+    : checked.then(() => openConfirmed(context, token, presentation))
+}
+
+function openConfirmed(
+  context: SessionContext,
+  token: AccessToken,
   { method, request, options }: Presentation
 ): Awaitable<VerifiedSession> {
-  if (context.settings.deviceBinding !== null || options.deviceBound === true)
-    checkDevice(context, token, { method, request }, options)
   const session = new VerifiedSession(context, token, method, request)
   // Not null: the token came with a refresh, and its first use confirms that it arrived.
   if (token.payload.parentRefreshTokenHash1 !== null)

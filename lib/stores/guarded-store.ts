@@ -20,6 +20,7 @@ export class GuardedStore implements SessionStore {
   readonly now?: () => Awaitable<number>
   readonly addRevocations?: (revocations: readonly Revocation[]) => Awaitable<void>
   readonly revokedSince?: (cursor: string | null, limit: number) => Awaitable<RevocationPage>
+  readonly useOnce?: (id: string, until: number) => Awaitable<boolean>
   readonly #store: SessionStore
   readonly #deadlineMs: number
 
@@ -34,6 +35,8 @@ export class GuardedStore implements SessionStore {
     const since = store.revokedSince?.bind(store)
     if (since !== undefined)
       this.revokedSince = (cursor, limit) => this.#guard(() => since(cursor, limit))
+    const use = store.useOnce?.bind(store)
+    if (use !== undefined) this.useOnce = (id, until) => this.#guard(() => use(id, until))
   }
 
   insert(record: SessionRecord): Awaitable<void> {

@@ -98,6 +98,9 @@ class LmdbStore implements SessionStore {
   readonly #keys: Table<StoredKey, number>
   /** In the order of adding. */
   readonly #revocations: Table<Revocation, number>
+  readonly #used: Table<boolean, string>
+  /** Used ids by their end. */
+  readonly #usedEnds: Table<boolean, [until: number, id: string]>
   #closed: Promise<void> | undefined
 
   constructor(path: string) {
@@ -117,6 +120,8 @@ class LmdbStore implements SessionStore {
     this.#users = this.#root.openDB({ name: 'users' })
     this.#keys = this.#root.openDB({ name: 'keys' })
     this.#revocations = this.#root.openDB({ name: 'revocations' })
+    this.#used = this.#root.openDB({ name: 'used' })
+    this.#usedEnds = this.#root.openDB({ name: 'used-ends' })
   }
 
   async insert(record: SessionRecord): Promise<void> {
@@ -181,13 +186,23 @@ class LmdbStore implements SessionStore {
     }
   }
 
+  async useOnce(id: string, until: number): Promise<boolean> {
+    return this.#transact(() => {
+      if (this.#used.get(id) !== undefined) return false
+      this.#used.putSync(id, true)
+      this.#usedEnds.putSync([until, id], true)
+      return true
+    })
+  }
+
   async deleteExpired(nowMs: number, limit: number): Promise<number> {
     let total = await this.#inBatches(limit, (wanted) => this.#deleteEnded(nowMs, wanted))
     total += await this.#transact(() => this.#deleteEndedKeys(nowMs, limit - total))
-    const rest = limit - total
-    return (
-      total + (await this.#inBatches(rest, (wanted) => this.#deleteEndedRevocations(nowMs, wanted)))
-    )
+    for (const deleteSome of [this.#deleteEndedRevocations, this.#deleteUsed])
+      total += await this.#inBatches(limit - total, (wanted) =>
+        deleteSome.call(this, nowMs, wanted)
+      )
+    return total
   }
 
   listKeys(): StoredKey[] {
@@ -271,6 +286,15 @@ class LmdbStore implements SessionStore {
   #deleteEnded(nowMs: number, limit: number): number {
     const ended = Array.from(this.#ends.getKeys({ end: [nowMs + 1, ''], limit }))
     for (const [, handle] of ended) this.#delete(handle)
+    return ended.length
+  }
+
+  #deleteUsed(nowMs: number, limit: number): number {
+    const ended = Array.from(this.#usedEnds.getKeys({ end: [nowMs + 1, ''], limit }))
+    for (const [until, id] of ended) {
+      this.#used.removeSync(id)
+      this.#usedEnds.removeSync([until, id])
+    }
     return ended.length
   }
 

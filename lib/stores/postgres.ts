@@ -113,7 +113,12 @@ CREATE TABLE IF NOT EXISTS ${name}_revocations (
   expires_at bigint NOT NULL,
   revocation text NOT NULL,
   PRIMARY KEY (txid, position)
-);`
+);
+CREATE TABLE IF NOT EXISTS ${name}_used (
+  id text PRIMARY KEY,
+  expires_at bigint NOT NULL
+);
+CREATE INDEX IF NOT EXISTS ${name.slice(name.indexOf('.') + 1)}_used_by_end ON ${name}_used (expires_at);`
 }
 
 interface Index {
@@ -308,6 +313,10 @@ class StatementStore implements PostgresStore {
     }
   }
 
+  async useOnce(id: string, until: number): Promise<boolean> {
+    return (await this.#query(this.#statements.useOnce, [id, until])).rowCount === 1
+  }
+
   async deleteExpired(nowMs: number, limit: number): Promise<number> {
     const { rows } = await this.#query(this.#statements.deleteExpired, [nowMs, limit])
     return Number(rows[0]?.['deleted'])
@@ -368,6 +377,7 @@ const NOW = `SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint 
 function statementsOf(table: string) {
   const [sessions, keys] = [`${table}_sessions`, `${table}_keys`]
   const revocations = `${table}_revocations`
+  const used = `${table}_used`
   return {
     // It takes no time, since the default is constant. But ALTER TABLE waits for all other statements
     // even where there is nothing to add.
@@ -462,9 +472,18 @@ LEFT JOIN LATERAL (
   DELETE FROM ${revocations} USING ended_revocations
   WHERE (${revocations}.txid, ${revocations}.position)
     = (ended_revocations.txid, ended_revocations.position) RETURNING 1
+), ended_used AS MATERIALIZED (
+  SELECT id FROM ${used} WHERE expires_at <= $1
+  LIMIT $2 - (SELECT count(*) FROM ended) - (SELECT count(*) FROM ended_keys)
+    - (SELECT count(*) FROM ended_revocations)
+  FOR UPDATE SKIP LOCKED
+), deleted_used AS (
+  DELETE FROM ${used} USING ended_used WHERE ${used}.id = ended_used.id RETURNING 1
 )
 SELECT (SELECT count(*) FROM deleted) + (SELECT count(*) FROM deleted_keys)
-  + (SELECT count(*) FROM deleted_revocations) AS deleted`,
+  + (SELECT count(*) FROM deleted_revocations) + (SELECT count(*) FROM deleted_used) AS deleted`,
+
+    useOnce: `INSERT INTO ${used} (id, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
 
     listKeys: `SELECT kid, kind, algorithm, created_at, expires_at, material FROM ${keys}
 ORDER BY position DESC`,

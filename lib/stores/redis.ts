@@ -277,6 +277,11 @@ class RedisStore implements SessionStore {
     await this.#run(UNINDEX, this.#userKey(userId), [handle])
   }
 
+  async useOnce(id: string, until: number): Promise<boolean> {
+    const key = `${this.#prefix}used:${id}`
+    return (await this.#run(USE_ONCE, key, [`${until}`])) !== null
+  }
+
   #recordKey(handle: string): string {
     return `${this.#prefix}session:${handle}`
   }
@@ -331,6 +336,8 @@ local found = redis.call('GET', KEYS[1])
 if not found or string.match(found, '^%d+') ~= ARGV[3] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2])
 return 1`)
+
+const USE_ONCE = script("return redis.call('SET', KEYS[1], '', 'NX', 'PXAT', ARGV[1])")
 
 const DELETE = script("return redis.call('GETDEL', KEYS[1])")
 

@@ -135,8 +135,18 @@ export interface SessionStore {
   revokedSince?(cursor: string | null, limit: number): Awaitable<RevocationPage>
 
   /**
-   * Deletes at most `limit` records and keys with `expiresAt <= nowMs`, and revocations with
-   * `until <= nowMs`. What a backend lets expire by its own clock may be left to it.
+   * Notes that something was used which is good once, such as a DPoP proof. Left out, each process
+   * remembers by itself what it has seen, and a proof is good once in each of them.
+   *
+   * @param id - At most 64 letters, digits, `-` and `_`.
+   * @param until - It may be forgotten from here on, milliseconds since the epoch.
+   * @returns Whether this is its first use.
+   */
+  useOnce?(id: string, until: number): Awaitable<boolean>
+
+  /**
+   * Deletes at most `limit` records and keys with `expiresAt <= nowMs`, and revocations and used ids
+   * with `until <= nowMs`. What a backend lets expire by its own clock may be left to it.
    *
    * @returns How many were deleted; `limit` says that there may be more.
    */

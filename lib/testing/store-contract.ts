@@ -506,6 +506,32 @@ export const storeContract: readonly StoreContractCase[] = [
     }
   ),
 
+  promise('of many who use an id exactly one is the first', async ({ store, other }) => {
+    if (store.useOnce === undefined || other.useOnce === undefined) return
+    const until = Date.now() + HOUR_MS
+    for (const id of [newId(), newId()]) {
+      const uses = Array.from({ length: CONTENDERS }, (_, index) =>
+        (index % 2 === 0 ? store : other).useOnce?.(id, until)
+      )
+      assert.equal((await Promise.all(uses)).filter((isFirst) => isFirst === true).length, 1)
+      assert.equal(await store.useOnce(id, until), false)
+    }
+  }),
+
+  promise('used ids are deleted when they end, and not before', async ({ store }) => {
+    if (store.useOnce === undefined) return
+    const nowMs = Date.now()
+    const ids = Array.from({ length: 5 }, newId)
+    for (const id of ids) assert.equal(await store.useOnce(id, nowMs + HOUR_MS), true)
+    assert.equal(await store.deleteExpired(nowMs + HOUR_MS - 1, 10), 0)
+    for (const id of ids) assert.equal(await store.useOnce(id, nowMs + HOUR_MS), false)
+    // What a backend lets expire by its own clock is left to it.
+    const first = await store.deleteExpired(nowMs + HOUR_MS, 3)
+    assert.ok(first <= 3, `${first} are more than the limit`)
+    const rest = await store.deleteExpired(nowMs + HOUR_MS, 10)
+    assert.ok([0, ids.length].includes(first + rest), `${first + rest} were deleted`)
+  }),
+
   promise('a store that tells the time tells all processes the same', async ({ store, other }) => {
     if (store.now === undefined || other.now === undefined) return
     const [first, second, third] = [await store.now(), await other.now(), await store.now()]
@@ -515,6 +541,11 @@ export const storeContract: readonly StoreContractCase[] = [
     assert.ok(first > Date.UTC(2000, 0) && first < Date.UTC(2100, 0))
   })
 ]
+
+/** As long as the longest that a store is given. */
+function newId(): string {
+  return `${randomUUID()}-${randomUUID()}`.slice(0, 64)
+}
 
 /** The methods that a store may lack. */
 type KeepsRevocations = SessionStore &

@@ -48,10 +48,11 @@ async function verifier(app: FastifyInstance, options: VerifierOptions): Promise
 
   const clock = openClock({}, settings.clock)
   const keys = new RemoteKeys({ issuer: settings.issuer, jwksUri, log: app.log })
+  const store = settings.store === undefined ? null : new GuardedStore(settings.store)
   const context: VerifyContext & ReadOnlyContext = {
     settings,
     clock,
-    store: settings.store === undefined ? null : new GuardedStore(settings.store),
+    store,
     accessTokens: new AccessTokenVerifier(keys, {
       keyKind: 'any',
       cacheBytes: settings.accessTokenCacheBytes
@@ -60,7 +61,7 @@ async function verifier(app: FastifyInstance, options: VerifierOptions): Promise
     sockets: new SessionSockets(),
     sameSite: sameSiteRule(settings.appInfo, settings.cookies),
     dbsc: null,
-    dpop: new DpopProofs(null)
+    dpop: new DpopProofs(null, store ?? {})
   }
   decorateSession(app, {
     property: settings.requestProperty,
@@ -107,8 +108,11 @@ function openReadOnly(
     if (payload.cnf !== undefined)
       throw new InvalidClaimsError(BOUND_BY_COOKIE, undefined, { reason: 'device' })
   }
-  checkDevice(context, token, { method, request }, options)
-  return checkClaims(context, new ReadOnlySession(context, token, request), options)
+  const session = new ReadOnlySession(context, token, request)
+  const checked = checkDevice(context, token, { method, request }, options)
+  return checked === undefined
+    ? checkClaims(context, session, options)
+    : checked.then(() => checkClaims(context, session, options))
 }
 
 /** @throws {@link OptionsError} An option is wrong, or asks for what only the issuer has. */

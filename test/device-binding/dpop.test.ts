@@ -23,7 +23,7 @@ const claims = { htm: 'GET', htu: url, iat: START_MS / 1000 }
 /** The thumbprint of the key that signed, or why the proof is refused. */
 function outcome(
   text: string,
-  { nowMs = START_MS, proofs = new DpopProofs(null), ...more } = {} as Partial<DpopRequest> & {
+  { nowMs = START_MS, proofs = new DpopProofs(null, {}), ...more } = {} as Partial<DpopRequest> & {
     nowMs?: number
     proofs?: DpopProofs
   }
@@ -88,7 +88,7 @@ test('a clock that is a minute ahead or behind does no harm', async (t) => {
 })
 
 test('a DPoP proof is good once', async (t) => {
-  const proofs = new DpopProofs(null)
+  const proofs = new DpopProofs(null, {})
   const proof = device.dpop({ ...claims, jti: 'one' }, 'at')
   t.not(outcome(proof, { proofs }), 'replayed')
   t.equal(outcome(proof, { proofs }), 'replayed')
@@ -99,7 +99,7 @@ test('a DPoP proof is good once', async (t) => {
 })
 
 test('ids are remembered as long as their proofs are in time', async (t) => {
-  const proofs = new DpopProofs(null)
+  const proofs = new DpopProofs(null, {})
   const ahead = device.dpop({ ...claims, iat: START_MS / 1000 + 60, jti: 'one' }, 'at')
   t.not(outcome(ahead, { proofs }), 'replayed')
   for (const seconds of [30, 60, 90, 119, 120]) {
@@ -111,7 +111,7 @@ test('ids are remembered as long as their proofs are in time', async (t) => {
 })
 
 test('the memory of keys is bounded, and forgetting one does no harm', async (t) => {
-  const proofs = new DpopProofs(null)
+  const proofs = new DpopProofs(null, {})
   for (let n = 0; n < 2100; n++) {
     const proof = device.dpop({ ...claims, jti: `${n}` }, 'at', { n: n % 1500 })
     if (outcome(proof, { proofs }).length !== JKT.length) t.fail(`${n}`)
@@ -120,15 +120,15 @@ test('the memory of keys is bounded, and forgetting one does no harm', async (t)
 })
 
 test('a known key signs no proof that is too long', async (t) => {
-  const proofs = new DpopProofs(null)
+  const proofs = new DpopProofs(null, {})
   outcome(device.dpop(claims, 'at'), { proofs })
   const long = device.dpop({ ...claims, filler: 'a'.repeat(9000) }, 'at')
   t.equal(outcome(long, { proofs }), 'malformed')
 })
 
 test('proofs carry a nonce of the server where it asks for one', async (t) => {
-  const proofs = new DpopProofs(new Challenges([randomBytes(32)], 'nonce', 300_000))
-  t.equal(new DpopProofs(null).newNonce(START_MS), null)
+  const proofs = new DpopProofs(new Challenges([randomBytes(32)], 'nonce', 300_000), {})
+  t.equal(new DpopProofs(null, {}).newNonce(START_MS), null)
   const nonce = String(proofs.newNonce(START_MS))
   t.equal(outcome(device.dpop(claims, 'at'), { proofs }), 'nonce')
   t.equal(outcome(device.dpop({ ...claims, nonce: 'made up' }, 'at'), { proofs }), 'nonce')

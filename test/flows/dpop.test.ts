@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { test } from 'tap'
-import type { SupersessionOptions } from '../../lib/index.ts'
+import { memoryStore, type SupersessionOptions } from '../../lib/index.ts'
 import { TestClock } from '../../lib/testing/index.ts'
 import { buildApp } from '../builders/app.ts'
 import { payloadOf, type Response } from '../builders/client.ts'
@@ -254,3 +254,73 @@ for (const durable of durableStores)
     t.equal((await thief.refresh()).statusCode, 401, 'without the key')
     t.equal((await there.refresh()).statusCode, 200, 'the owner is undisturbed')
   })
+
+for (const durable of durableStores)
+  test(`on ${durable.name} a proof for a request that does something is good in one process`, {
+    skip: durable.skip
+  }, async (t) => {
+    const openStore = await openBackend(t, durable)
+    const clock = new TestClock(Date.now())
+    const build = () => buildApp(t, { ...options, store: openStore(), clock: clock.read })
+    const [one, two] = [await build(), await build()]
+    const client = new DpopClient({ app: one.app, clock })
+    await client.login()
+    const { accessToken } = client
+    const send = (app: FastifyInstance, method: 'GET' | 'POST', dpop: string) =>
+      app.inject({ method, url: '/me', headers: { authorization: `DPoP ${accessToken}`, dpop } })
+
+    const post = client.proof('POST', '/me', accessToken)
+    t.equal((await send(one.app, 'POST', post)).statusCode, 200)
+    const replayed = await send(two.app, 'POST', post)
+    t.equal(replayed.statusCode, 401)
+    t.equal(challengeOf(replayed), 'invalid_dpop_proof replayed')
+    t.equal(replayed.headers['front-token'], undefined, 'the client keeps its tokens')
+    const again = client.proof('POST', '/me', accessToken)
+    t.equal((await send(two.app, 'POST', again)).statusCode, 200)
+
+    const get = client.proof('GET', '/me', accessToken)
+    t.equal((await send(one.app, 'GET', get)).statusCode, 200)
+    t.equal((await send(two.app, 'GET', get)).statusCode, 200, 'a GET asks no store')
+    t.equal((await send(two.app, 'GET', get)).statusCode, 401)
+  })
+
+test('a proof that several hooks of a request check is used once', async (t) => {
+  const used: string[] = []
+  const store = Object.assign(memoryStore(), {
+    useOnce: async (id: string) => used.push(id) === 1
+  })
+  const { app, clock } = await buildApp(t, { ...options, store })
+  const preHandler = [app.verifySession(), app.verifySession({ deviceBound: true })]
+  app.post('/twice', { preHandler }, async ({ session }) => session.userId)
+  const client = new DpopClient({ app, clock })
+  await client.login()
+  const dpop = client.proof('POST', '/twice', client.accessToken)
+  const authorization = `DPoP ${client.accessToken}`
+  t.equal((await client.send('POST', '/twice', { authorization, dpop })).body, 'ada')
+  t.equal(used.length, 1)
+  t.match(used[0], /^[\w-]{43}$/)
+})
+
+test('a proof that the store cannot be told of is not taken, and the session lives on', async (t) => {
+  let isBroken = true
+  const useOnce = async () => {
+    if (isBroken) throw new Error('no connection')
+    return true
+  }
+  const { app, clock } = await buildApp(t, {
+    ...options,
+    store: Object.assign(memoryStore(), { useOnce })
+  })
+  const client = new DpopClient({ app, clock })
+  await client.login()
+  const post = () => {
+    const dpop = client.proof('POST', '/me', client.accessToken)
+    return client.send('POST', '/me', { authorization: `DPoP ${client.accessToken}`, dpop })
+  }
+  const refused = await post()
+  t.equal(refused.statusCode, 503)
+  t.ok(refused.headers['retry-after'])
+  t.equal((await client.me()).statusCode, 200)
+  isBroken = false
+  t.equal((await post()).statusCode, 200)
+})

@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign } from 'node:crypto'
+import { generateKeyPairSync, hash, sign } from 'node:crypto'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import websocket from '@fastify/websocket'
@@ -338,6 +338,42 @@ test('a session that is bound by DPoP is verified with its proof, and no other w
   const cookie = await get({ cookie: `sAccessToken=${token}` })
   t.equal(cookie.statusCode, 403, 'in a cookie, whose binding only the issuer can check')
   t.same(cookie.json(), { type: 'INVALID_CLAIMS', reason: 'device' })
+})
+
+test('with the store of the issuer a proof that another service has seen is refused', async (t) => {
+  const used = new Set<string>()
+  const useOnce = async (id: string) => used.size < used.add(id).size
+  const store = Object.assign(memoryStore(), { useOnce })
+  const { issuer, orders, clock } = await buildServices(t, {
+    issuer: { store, deviceBinding: 'dpop' },
+    orders: { store }
+  })
+  const device = new Device()
+  // Two services behind one gateway: the same URL.
+  const prove = (path: string, named?: string) =>
+    device.dpop(
+      { htm: 'POST', htu: `http://localhost:3000${path}`, iat: clock.nowMs / 1000 },
+      named
+    )
+  const headers = { 'st-auth-mode': 'header', dpop: prove('/login') }
+  const payload = { userId: 'ada' }
+  const login = await issuer.inject({ method: 'POST', url: '/login', headers, payload })
+  const token = String(login.headers['st-access-token'])
+  const order = (dpop: string) =>
+    orders.inject({
+      method: 'POST',
+      url: '/orders',
+      headers: { authorization: `DPoP ${token}`, dpop }
+    })
+  t.equal((await order(prove('/orders', token))).statusCode, 200)
+  t.equal(used.size, 1)
+  const proof = prove('/orders', token)
+  const [, claims] = proof.split('.')
+  const { jti } = JSON.parse(Buffer.from(String(claims), 'base64url').toString())
+  const { kty, crv, x, y } = device.jwk
+  const jkt = hash('sha256', JSON.stringify({ crv, kty, x, y }), 'base64url')
+  used.add(hash('sha256', `${jkt} ${jti}`, 'base64url'))
+  t.equal((await order(proof)).statusCode, 401, 'seen elsewhere')
 })
 
 test('sessions have to be bound where a route says so', async (t) => {
