@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { type ClaimValidator, HTTPException, type SessionInformation } from '../../lib/index.ts'
-import type { TimeUntilRefused } from './neighbour.ts'
+import type { Refusal, WaitForRefusal } from './neighbour.ts'
 
 /** Passes for administrators. The reason says which role the user has and which one is needed. */
 const isAdmin: ClaimValidator = {
@@ -28,7 +28,7 @@ const roleBody = {
 
 export interface ApiOptions {
   readonly sessionSeconds: number
-  readonly timeUntilRefused: TimeUntilRefused
+  readonly waitForRefusal: WaitForRefusal
 }
 
 /** What the page calls. A real app would ask for a password first. */
@@ -77,7 +77,7 @@ export function registerApi(app: FastifyInstance, options: ApiOptions): void {
 /** The user's own sessions. These routes ask the store, so that an ended session shows at once. */
 function registerSessionList(
   app: FastifyInstance,
-  { sessionSeconds, timeUntilRefused }: ApiOptions
+  { sessionSeconds, waitForRefusal }: ApiOptions
 ): void {
   /** Access tokens of imaginary phones, by handle. */
   const phones = new Map<string, string>()
@@ -121,12 +121,17 @@ function registerSessionList(
       const phone = phones.get(handle)
       if (phone === undefined) return { message: 'The other session is over.' }
       phones.delete(handle)
-      const seconds = ((await timeUntilRefused(phone)) / 1000).toFixed(1)
-      return {
-        message: `A second server, which shares only the store, took the phone’s access token for ${seconds} s more. Now it refuses it, too.`
-      }
+      return { message: describeRefusal(await waitForRefusal(phone)) }
     }
   )
+}
+
+function describeRefusal({ afterMs, reason }: Refusal): string {
+  // An expired token is refused anyway. It shows nothing of the revocation.
+  if (reason !== 'revoked')
+    return `The phone’s session is over. A second server refuses its access token with the reason “${reason}”. Sign in on the phone again, and revoke it before its token expires.`
+  const seconds = (afterMs / 1000).toFixed(1)
+  return `A second server, which shares only the store, took the phone’s access token for ${seconds} s more. Now it refuses it with the reason “revoked”.`
 }
 
 function describe(

@@ -46,7 +46,7 @@ export async function buildDemo(options: DemoOptions = {}): Promise<FastifyInsta
   await registerPage(app)
   registerApi(app, {
     sessionSeconds: refreshTokenValidity,
-    timeUntilRefused: await openNeighbour(app, sessionOptions)
+    waitForRefusal: await openNeighbour(app, sessionOptions)
   })
   registerThief(app, { clock, graceSeconds: refreshGracePeriod })
   return app

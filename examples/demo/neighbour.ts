@@ -4,8 +4,14 @@ import supersession, { type SupersessionOptions } from '../../lib/index.ts'
 
 const POLL_MS = 20
 
-/** How long a second server goes on accepting an access token, in milliseconds. */
-export type TimeUntilRefused = (accessToken: string) => Promise<number>
+export interface Refusal {
+  readonly afterMs: number
+  /** The code of the error: `revoked`, or `expired` where the token ended by itself. */
+  readonly reason: string | undefined
+}
+
+/** Shows an access token to a second server until that refuses it. */
+export type WaitForRefusal = (accessToken: string) => Promise<Refusal>
 
 /**
  * A second server. It shares nothing with the first one but the store, which it asks once a second
@@ -14,17 +20,22 @@ export type TimeUntilRefused = (accessToken: string) => Promise<number>
 export async function openNeighbour(
   app: FastifyInstance,
   options: SupersessionOptions
-): Promise<TimeUntilRefused> {
+): Promise<WaitForRefusal> {
   const neighbour = Fastify()
   await neighbour.register(supersession, options)
-  neighbour.get('/api/hello', { preHandler: neighbour.verifySession() }, async () => ({}))
+  await neighbour.ready()
   app.addHook('onClose', () => neighbour.close())
 
   return async (accessToken) => {
-    const headers = { authorization: `Bearer ${accessToken}` }
     const begin = performance.now()
-    while ((await neighbour.inject({ url: '/api/hello', headers })).statusCode === 200)
+    for (;;) {
+      try {
+        await neighbour.sessions.verify(accessToken)
+      } catch (error) {
+        const { reason } = error as { readonly reason?: string }
+        return { afterMs: performance.now() - begin, reason }
+      }
       await wait(POLL_MS)
-    return performance.now() - begin
+    }
   }
 }

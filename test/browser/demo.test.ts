@@ -113,6 +113,7 @@ for (const method of ['cookie', 'header'] as const) {
     const phone = demo.sessions().filter({ hasText: 'Imaginary phone' })
     await phone.getByRole('button').click()
     await demo.see('A second server, which shares only the store, took the phone’s access token')
+    await demo.see('Now it refuses it with the reason “revoked”.')
     await demo.seeSessions(1)
     t.equal((await demo.app.sessions.list('ada')).length, 1)
 
@@ -154,6 +155,8 @@ withPage('a thief with all tokens of a bound session lacks its key', async (demo
 withPage('on a phone a click shows what it causes, and no name is cut', async (demo, t) => {
   const size = { width: 390, height: 844 }
   await demo.page.setViewportSize(size)
+  const signIn = await demo.button('Sign in').boundingBox()
+  t.ok(signIn !== null && signIn.y + signIn.height <= size.height, 'the first thing to press')
   const name = 'A name of thirty characters ab'
   await demo.signIn(name, 'header')
   for (const button of ['Call', 'Open the administrators’ page', 'Copy all tokens and use them']) {

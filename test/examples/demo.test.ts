@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
-import { buildDemo } from '../../examples/demo/app.ts'
+import { buildDemo, LIFETIMES } from '../../examples/demo/app.ts'
 import { TestClock } from '../../lib/testing/index.ts'
 import { FAST_KEYS } from '../builders/app.ts'
 import { Client, type Response } from '../builders/client.ts'
@@ -100,13 +100,27 @@ test('a user sees the sessions and ends them, this one included', async (t) => {
   const end = (handle = '') => client.request({ method: 'DELETE', url: `/api/sessions/${handle}` })
   const ended = await end(second?.handle)
   t.equal(ended.statusCode, 200)
-  t.match(ended.json().message, /^A second server, .* for \d+\.\d s more/)
+  t.match(ended.json().message, /^A second server, .* for \d+\.\d s more\. .* the reason “revoked”/)
   t.equal((await listSessions(client)).length, 1)
   t.equal((await end(second?.handle)).statusCode, 404, 'it is gone')
   const own = await end(first?.handle)
   t.equal(own.statusCode, 200)
   t.equal(own.headers['front-token'], 'remove')
   t.same(await app.sessions.list('ada'), [])
+})
+
+test('an access token that has expired is not called revoked', async (t) => {
+  const { app, clock } = await buildTimedDemo(t)
+  const client = new Client(app, 'header')
+  await signIn(client, 'ada')
+  await client.post('/api/sessions')
+  clock.advance(LIFETIMES.accessTokenValidity + 1)
+  await client.refresh()
+  const phone = (await listSessions(client)).find(({ isThisOne }) => !isThisOne)
+  const url = `/api/sessions/${phone?.handle}`
+  const { message } = (await client.request({ method: 'DELETE', url })).json()
+  t.match(message, 'refuses its access token with the reason “expired”')
+  t.equal((await app.sessions.list('ada')).length, 1)
 })
 
 test('a session on another browser is ended as well', async (t) => {

@@ -47,8 +47,8 @@ function render({ handle, device, createdAt, endsAt, isThisOne }) {
 async function revoke(handle, isThisOne) {
   const { body } = await call('DELETE', `/api/sessions/${handle}`)
   if (isThisOne) return
-  addNote(body.message)
   await loadSessions()
+  addNote(body.message)
 }
 
 function timeOf(ms) {
