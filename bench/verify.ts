@@ -7,6 +7,7 @@ import { type Minted, mint } from './mint.ts'
 import { report } from './report.ts'
 import type { RoundOptions } from './rounds.ts'
 import { type Server, startServer } from './start-server.ts'
+import { boundGroup } from './verify/bound.ts'
 import { cookiesGroup } from './verify/cookies.ts'
 import type { Group, GroupContext } from './verify/group.ts'
 import { headerGroup } from './verify/header.ts'
@@ -22,6 +23,7 @@ const groups: Record<string, (context: GroupContext) => Promise<Group>> = {
   header: headerGroup,
   cookies: cookiesGroup,
   'more-checks': moreChecksGroup,
+  bound: boundGroup,
   'no-session': noSessionGroup
 }
 
