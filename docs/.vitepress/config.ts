@@ -10,7 +10,7 @@ export default defineConfig({
   outDir: '../.site',
   cacheDir: '../.site-cache',
   // Pages link to code of the repository as well, which is no page.
-  ignoreDeadLinks: [/\.\.\/(?:examples|lib|types|bench|README|CHANGELOG|SECURITY)/],
+  ignoreDeadLinks: [/\.\.\/(?:examples|lib|types|bench|README|CHANGELOG)/],
   themeConfig: {
     search: { provider: 'local' },
     outline: [2, 3],

@@ -62,6 +62,9 @@ void t.test(
         page.on('console', (message) => {
           if (message.type() === 'error') problems.push(message.text())
         })
+        page.on('response', (response) => {
+          if (!response.ok()) problems.push(`${response.status()} ${response.url()}`)
+        })
         page.on('pageerror', (error) => problems.push(String(error)))
         page.on('request', (request) => {
           const url = request.url()
