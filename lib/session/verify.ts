@@ -212,7 +212,18 @@ export function openSession(
       : checkDevice(context, token, presentation, options)
   return checked === undefined
     ? openConfirmed(context, token, presentation)
-    : checked.then(() => openConfirmed(context, token, presentation))
+    : openWhen(checked, context, token, presentation)
+}
+
+/** Not a function inside of the other: what that closes over is allocated for every request. */
+async function openWhen(
+  checked: Promise<void>,
+  context: SessionContext,
+  token: AccessToken,
+  presentation: Presentation
+): Promise<VerifiedSession> {
+  await checked
+  return openConfirmed(context, token, presentation)
 }
 
 function openConfirmed(
