@@ -6,6 +6,22 @@ import supersession, { HTTPException, type SupersessionOptions } from '../../lib
 
 const derive = promisify<string, Buffer, number, Buffer>(scrypt)
 
+const text = { type: 'string', minLength: 1, maxLength: 200 } as const
+const login = {
+  type: 'object',
+  required: ['name', 'password'],
+  properties: { name: text, password: text }
+} as const
+const change = {
+  type: 'object',
+  required: ['password', 'newPassword'],
+  properties: { password: text, newPassword: text }
+} as const
+
+interface Login {
+  Body: { name: string; password: string }
+}
+
 interface Credential {
   readonly salt: Buffer
   readonly key: Buffer
@@ -18,14 +34,16 @@ export async function buildApp(options: SupersessionOptions = {}): Promise<Fasti
   // A real app has these in its database.
   const credentials = new Map<string, Credential>()
 
-  app.post<{ Body: { name: string; password: string } }>('/signup', async (request, reply) => {
+  app.post<Login>('/signup', { schema: { body: login } }, async (request, reply) => {
     const { name, password } = request.body
+    const credential = await credentialOf(password)
+    // Nothing is waited for in between: of two who ask for a name at once one gets it.
     if (credentials.has(name)) throw new HTTPException(409, 'The name is taken')
-    credentials.set(name, await credentialOf(password))
+    credentials.set(name, credential)
     await app.sessions.create(request, reply, { userId: name })
     return { name }
   })
-  app.post<{ Body: { name: string; password: string } }>('/login', async (request, reply) => {
+  app.post<Login>('/login', { schema: { body: login } }, async (request, reply) => {
     const { name, password } = request.body
     await checkPassword(credentials.get(name), password)
     await app.sessions.create(request, reply, { userId: name })
@@ -34,11 +52,15 @@ export async function buildApp(options: SupersessionOptions = {}): Promise<Fasti
 
   app.put<{ Body: { password: string; newPassword: string } }>(
     '/password',
-    { preHandler: app.verifySession({ checkDatabase: true }) },
-    async ({ session, body }) => {
-      await checkPassword(credentials.get(session.userId), body.password)
-      credentials.set(session.userId, await credentialOf(body.newPassword))
+    { schema: { body: change }, preHandler: app.verifySession({ checkDatabase: true }) },
+    async (request, reply) => {
+      const { session, body } = request
+      const { userId } = session
+      await checkPassword(credentials.get(userId), body.password)
+      credentials.set(userId, await credentialOf(body.newPassword))
       const ended = await session.revokeOthers()
+      // A new session in place of this one, whose tokens somebody may have copied.
+      await app.sessions.create(request, reply, { userId })
       return { ended: ended.length }
     }
   )

@@ -11,7 +11,7 @@ export async function buildApp(
   await app.register(jwt, { secret, sign: { expiresIn: '1h' } })
   await app.register(supersession, options)
 
-  // For clients with a token of before: it is worth one session.
+  // For clients with a token of before, for as long as there are any.
   app.post('/exchange', async (request, reply) => {
     const { id } = await request.jwtVerify<{ id: string }>()
     await app.sessions.create(request, reply, { userId: id })

@@ -33,8 +33,12 @@ export async function buildApp(
   })
 
   app.get('/login/callback', async (request, reply) => {
-    // Throws where the state is not the one that this browser was given.
-    const { token } = await app.provider.getAccessTokenFromAuthorizationCodeFlow(request, reply)
+    // Rejects where the user has declined, and where the state is not the one of this browser.
+    const { token } = await app.provider
+      .getAccessTokenFromAuthorizationCodeFlow(request, reply)
+      .catch((cause: unknown) => {
+        throw new HTTPException(403, 'The login was not completed', { cause })
+      })
     const headers = { authorization: `Bearer ${token.access_token}` }
     const answer = await fetch(userInfoUrl, { headers })
     if (!answer.ok) throw new HTTPException(502, 'The provider did not say who you are')

@@ -8,6 +8,13 @@ interface Credentials {
   readonly password: string
 }
 
+// What is counted by has to be one text.
+const credentials = {
+  type: 'object',
+  required: ['name', 'password'],
+  properties: { name: { type: 'string' }, password: { type: 'string' } }
+} as const
+
 export async function buildApp(
   isPassword: (credentials: Credentials) => Promise<boolean>,
   options: SupersessionOptions = {}
@@ -15,7 +22,8 @@ export async function buildApp(
   const app = Fastify()
   // Before @fastify/rate-limit, which reads what a route asks for as it is declared.
   app.addHook('onRoute', (route) => {
-    if (route.url === '/auth/session/refresh')
+    // That of tenants, too: they have one more part in the path.
+    if (/\/session\/refresh\/?$/.test(route.url))
       route.config = { ...route.config, rateLimit: { max: 60, timeWindow: '1 minute' } }
   })
   await app.register(rateLimit, { global: false })
@@ -30,7 +38,7 @@ export async function buildApp(
   }
   app.post<{ Body: Credentials }>(
     '/login',
-    { config: { rateLimit: guesses } },
+    { schema: { body: credentials }, config: { rateLimit: guesses } },
     async (request, reply) => {
       if (!(await isPassword(request.body))) return reply.code(403).send({ detail: 'Wrong' })
       await app.sessions.create(request, reply, { userId: request.body.name })

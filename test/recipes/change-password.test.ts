@@ -29,13 +29,26 @@ test('a new password ends all sessions but the one that asked for it', async (t)
     })
   t.equal((await change('wrong')).statusCode, 403)
   t.equal((await phone.get('/me')).body, 'ada', 'a wrong password ends nothing')
+  const copied = laptop.copy()
   t.same((await change('correct horse')).json(), { ended: 1 })
   t.equal((await laptop.get('/me')).body, 'ada')
+  t.equal((await copied.get('/me')).statusCode, 401, 'a copy of its tokens is worth nothing')
   t.equal((await phone.get('/me')).statusCode, 401)
   const login = (password: string) => phone.post('/login', { name: 'ada', password })
   t.equal((await login('correct horse')).statusCode, 403)
   t.equal((await login('battery staple')).statusCode, 200)
   t.equal((await phone.get('/me')).body, 'ada')
+})
+
+test('of two who sign up under one name at once one gets it', async (t) => {
+  const app = await buildApp(FAST_KEYS)
+  t.teardown(() => app.close())
+  const signUp = (password: string) =>
+    app.inject({ method: 'POST', url: '/signup', payload: { name: 'ada', password } })
+  const replies = await Promise.all([signUp('one'), signUp('two')])
+  t.same(replies.map(({ statusCode }) => statusCode).sort(), [200, 409])
+  const payload = { name: 'ada' }
+  t.equal((await app.inject({ method: 'POST', url: '/login', payload })).statusCode, 422)
 })
 
 test('nobody signs up under a name that is taken, or logs in under one that is not', async (t) => {

@@ -92,7 +92,14 @@ test('a callback that another browser began logs nobody in', async (t) => {
   const app = await openApp(t, '/userinfo')
   const { elsewhere } = await logIn(app)
   const reply = await elsewhere()
-  t.ok(reply.statusCode >= 400, String(reply.statusCode))
+  t.equal(reply.statusCode, 403)
+  t.notOk(reply.cookies.some(({ name }) => name === 'sAccessToken'))
+})
+
+test('a user who declines is not logged in', async (t) => {
+  const app = await openApp(t, '/userinfo')
+  const reply = await app.inject('/login/callback?error=access_denied&state=x')
+  t.equal(reply.statusCode, 403)
   t.notOk(reply.cookies.some(({ name }) => name === 'sAccessToken'))
 })
 

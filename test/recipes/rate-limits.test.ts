@@ -21,6 +21,9 @@ test('who guesses the password of a user is slowed down, and others are not', as
   for (let count = 0; count < 5; count++) t.equal(await statusOf('ada', 'wrong'), 403)
   t.equal(await statusOf('ada', 'right'), 429)
   t.equal(await statusOf('bob', 'right'), 200)
+  const asList = await client.post('/login', { name: ['ada'], password: 'wrong' })
+  t.equal(asList.statusCode, 429, 'a list is read as the text in it, and not as a key of its own')
+  t.equal((await client.post('/login', { password: 'wrong' })).statusCode, 422)
 })
 
 test('refreshes have a limit, and a client that met it keeps its session', async (t) => {
@@ -33,4 +36,14 @@ test('refreshes have a limit, and a client that met it keeps its session', async
   t.equal(limited.statusCode, 429)
   t.equal(limited.cookies.length, 0)
   t.ok(limited.headers['retry-after'])
+})
+
+test('the refresh route of tenants has a limit, too', async (t) => {
+  const app = await openApp(t)
+  const statuses: number[] = []
+  for (let count = 0; count < 61; count++) {
+    const url = `/auth/tenant-${count}/session/refresh`
+    statuses.push((await app.inject({ method: 'POST', url })).statusCode)
+  }
+  t.same([statuses[0], statuses.at(-1)], [401, 429])
 })
