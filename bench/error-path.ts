@@ -106,7 +106,7 @@ const scenarios: { name: string; target: number; run: () => Promise<Comparison> 
   },
   {
     name: '`HTTPException(404)` against a bare handler and an Error with a stack',
-    target: 1,
+    target: 1.2,
     run: async () =>
       await compare(
         requests(await withPlugin(throwing(() => new HTTPException(404)))),
@@ -115,7 +115,7 @@ const scenarios: { name: string; target: number; run: () => Promise<Comparison> 
   },
   {
     name: 'the same against a bare handler and an Error without a stack',
-    target: 0.95,
+    target: 1,
     run: async () =>
       await compare(
         requests(await withPlugin(throwing(() => new HTTPException(404)))),

@@ -5,8 +5,8 @@ import { type Mint, openMint } from './minting.ts'
 import { machine, report } from './report.ts'
 
 const CACHE_SIZE = 10_000
-/** Room for all of them. */
-const CACHE_BYTES = 64 * 2 ** 20
+/** Room for all of them, and for few more. */
+const CACHE_BYTES = 20 * 2 ** 20
 const FLOOD = 100_000
 const TARGET_BYTES = 2048
 /** Other cookies, as an app and its analytics set them. */
