@@ -81,12 +81,12 @@ export function bindingOfLogin(
 ): StoredBinding | undefined {
   if (context.dpop === null || method !== 'header' || request.headers['dpop'] === undefined)
     return undefined
-  const { jkt } = checkProof(context, context.dpop, request, {
+  const { proof } = acceptProof(context, context.dpop, request, {
     token: null,
     isTokenNamed: false,
     jkt: null
   })
-  return { method: 'dpop', jkt }
+  return { method: 'dpop', jkt: proof.jkt }
 }
 
 /**
@@ -130,11 +130,11 @@ function useProof(
   request: FastifyRequest,
   wanted: Pick<DpopRequest, 'token' | 'isTokenNamed' | 'jkt'>
 ): Promise<void> | undefined {
-  const isNew = acceptedProofs.get(request)?.token !== wanted.token
-  const proof = checkProof(context, dpop, request, wanted)
+  const accepted = acceptProof(context, dpop, request, wanted)
   const isRead = request.method === 'GET' || request.method === 'HEAD'
-  if (dpop.useOnce === undefined || isRead || !isNew) return undefined
-  return refuseUsedElsewhere(context, dpop, dpop.useOnce, proof)
+  if (dpop.useOnce === undefined || isRead) return undefined
+  accepted.claim ??= refuseUsedElsewhere(context, dpop, dpop.useOnce, accepted.proof)
+  return accepted.claim
 }
 
 async function refuseUsedElsewhere(
@@ -163,7 +163,7 @@ export function checkRefreshingDevice(
   const jkt = bindingOf(record)?.jkt
   if (jkt === undefined) return
   if (method === 'header' && request !== null && context.dpop !== null) {
-    checkProof(context, context.dpop, request, { token: text, isTokenNamed: false, jkt })
+    acceptProof(context, context.dpop, request, { token: text, isTokenNamed: false, jkt })
     return
   }
   const binding = { handle: record.handle, jkt }
@@ -226,20 +226,24 @@ function endOfCookie(
   return null
 }
 
-/** A proof is good once, but a request may be verified by several hooks. */
-const acceptedProofs = new WeakMap<
-  FastifyRequest,
-  { readonly token: string | null; readonly proof: AcceptedProof }
->()
+/** What a request has shown, for all of the hooks that verify it: a proof is good once. */
+interface ShownProof {
+  readonly token: string | null
+  readonly proof: AcceptedProof
+  /** Rejects where another process has taken the proof; `undefined` where none was asked. */
+  claim: Promise<void> | undefined
+}
 
-function checkProof(
+const shownProofs = new WeakMap<FastifyRequest, ShownProof>()
+
+function acceptProof(
   context: Context,
   dpop: DpopProofs,
   request: FastifyRequest,
   wanted: Pick<DpopRequest, 'token' | 'isTokenNamed' | 'jkt'>
-): AcceptedProof {
-  const accepted = acceptedProofs.get(request)
-  if (accepted !== undefined && accepted.token === wanted.token) return accepted.proof
+): ShownProof {
+  const known = shownProofs.get(request)
+  if (known !== undefined && known.token === wanted.token) return known
   const { method, headers } = request
   const text = headers['dpop']
   const url = urlOf(context.settings, request)
@@ -248,8 +252,9 @@ function checkProof(
       ? dpop.check(text, { method, url, ...wanted }, context.clock.now())
       : 'malformed'
   if (typeof proof === 'string') throw refusedProof(context, dpop, proof)
-  acceptedProofs.set(request, { token: wanted.token, proof })
-  return proof
+  const shown: ShownProof = { token: wanted.token, proof, claim: undefined }
+  shownProofs.set(request, shown)
+  return shown
 }
 
 /** The URL of a request as its client knows it: the API's origin, and the path before the gateway. */

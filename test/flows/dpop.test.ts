@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify'
-import { test } from 'tap'
+import { type Test, test } from 'tap'
 import { memoryStore, type SupersessionOptions } from '../../lib/index.ts'
 import { TestClock } from '../../lib/testing/index.ts'
 import { buildApp } from '../builders/app.ts'
 import { payloadOf, type Response } from '../builders/client.ts'
 import { Device } from '../builders/device.ts'
-import { durableStores, openBackend } from '../builders/durable-stores.ts'
+import { type DurableStore, durableStores, openBackend } from '../builders/durable-stores.ts'
 
 const ORIGIN = 'https://api.example.com'
 const options: SupersessionOptions = {
@@ -227,14 +227,19 @@ test('a session bound by DPoP does not come in cookies', async (t) => {
   t.equal((await alone.send('GET', '/me', inCookie)).statusCode, 401, 'where there is no DBSC')
 })
 
+/** Two apps that share a store. */
+async function twoProcesses(t: Test, durable: DurableStore) {
+  const openStore = await openBackend(t, durable)
+  const clock = new TestClock(Date.now())
+  const build = () => buildApp(t, { ...options, store: openStore(), clock: clock.read })
+  return { one: await build(), two: await build(), clock }
+}
+
 for (const durable of durableStores)
   test(`on ${durable.name} a session stays bound, in all processes`, {
     skip: durable.skip
   }, async (t) => {
-    const openStore = await openBackend(t, durable)
-    const clock = new TestClock(Date.now())
-    const build = () => buildApp(t, { ...options, store: openStore(), clock: clock.read })
-    const [one, two] = [await build(), await build()]
+    const { one, two, clock } = await twoProcesses(t, durable)
     const owner = new DpopClient({ app: one.app, clock })
     t.equal((await owner.login()).statusCode, 200)
     t.match(await two.app.sessions.devices('ada'), [{ deviceBinding: 'dpop' }])
@@ -259,10 +264,7 @@ for (const durable of durableStores)
   test(`on ${durable.name} a proof for a request that does something is good in one process`, {
     skip: durable.skip
   }, async (t) => {
-    const openStore = await openBackend(t, durable)
-    const clock = new TestClock(Date.now())
-    const build = () => buildApp(t, { ...options, store: openStore(), clock: clock.read })
-    const [one, two] = [await build(), await build()]
+    const { one, two, clock } = await twoProcesses(t, durable)
     const client = new DpopClient({ app: one.app, clock })
     await client.login()
     const { accessToken } = client
@@ -299,6 +301,25 @@ test('a proof that several hooks of a request check is used once', async (t) => 
   t.equal((await client.send('POST', '/twice', { authorization, dpop })).body, 'ada')
   t.equal(used.length, 1)
   t.match(used[0], /^[\w-]{43}$/)
+})
+
+test('a proof that another process has taken stays refused, however often it is checked', async (t) => {
+  const store = Object.assign(memoryStore(), { useOnce: async () => false })
+  const { app, clock } = await buildApp(t, { ...options, store })
+  await app.register(async (scope) => {
+    // A hook of an app that only wants to know whether somebody is logged in.
+    scope.addHook('preHandler', async (request) => {
+      await request.verifySession().catch(() => null)
+    })
+    scope.post('/guarded', { preHandler: app.verifySession() }, async () => 'let in')
+  })
+  const client = new DpopClient({ app, clock })
+  await client.login()
+  const dpop = client.proof('POST', '/guarded', client.accessToken)
+  const authorization = `DPoP ${client.accessToken}`
+  const reply = await client.send('POST', '/guarded', { authorization, dpop })
+  t.equal(reply.statusCode, 401)
+  t.equal(challengeOf(reply), 'invalid_dpop_proof replayed')
 })
 
 test('a proof that the store cannot be told of is not taken, and the session lives on', async (t) => {
