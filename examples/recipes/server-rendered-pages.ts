@@ -24,8 +24,9 @@ function addPages(pages: FastifyInstance): void {
     return reply.type('text/html').send('<form method="post"><input name="user"></form>')
   })
   pages.post<{ Body: { user: string } }>('/login', async (request, reply) => {
-    // Another site must not log its visitors in to an account of its own.
-    if (request.headers['sec-fetch-site'] === 'cross-site') throw new HTTPException(403)
+    // Pages of others, subdomains too, must not log their visitors in to an account of their own.
+    const { 'sec-fetch-site': site = 'same-origin' } = request.headers
+    if (site !== 'same-origin') throw new HTTPException(403)
     // After checking the password.
     await pages.sessions.create(request, reply, { userId: request.body.user })
     return reply.redirect('/account', 303)

@@ -110,9 +110,16 @@ export function methodForNewSession(
 /** A client that says nothing of cookies, such as curl, is given headers. */
 function wantedMethod(request: FastifyRequest): TransferMethod {
   const wanted = readHeader(request, 'st-auth-mode')?.toLowerCase()
-  // A form, or a redirect after a login elsewhere: the browser keeps no header of a page.
-  const isPage = wanted === undefined && request.headers['sec-fetch-mode'] === 'navigate'
-  return wanted === 'cookie' || isPage ? 'cookie' : 'header'
+  return wanted === 'cookie' || (wanted === undefined && isPage(request)) ? 'cookie' : 'header'
+}
+
+/**
+ * A redirect after a login elsewhere, or a form of the same origin: the browser keeps no header of a
+ * page. A form of another origin does not count, since it would log its visitors in to any account.
+ */
+function isPage({ method, headers }: FastifyRequest): boolean {
+  const isOwn = method === 'GET' || headers['sec-fetch-site'] === 'same-origin'
+  return isOwn && headers['sec-fetch-mode'] === 'navigate'
 }
 
 export function otherMethod(method: TransferMethod): TransferMethod {

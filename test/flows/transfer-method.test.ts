@@ -142,13 +142,26 @@ for (const [asked, given] of [
   })
 }
 
-test('a login by a form or a redirect is given cookies, which is all that a browser keeps of it', async (t) => {
+test('a login by a form of the same origin, or after a redirect, is given cookies', async (t) => {
   const { app } = await buildApp(t)
-  const login = (headers: Record<string, string>) =>
-    app.inject({ method: 'POST', url: '/login', payload: { userId: 'ada' }, headers })
-  t.ok(wasSet(await login({ 'sec-fetch-mode': 'navigate' }), 'cookie'))
-  t.ok(wasSet(await login({ 'sec-fetch-mode': 'cors' }), 'header'))
-  t.ok(wasSet(await login({ 'sec-fetch-mode': 'navigate', 'st-auth-mode': 'header' }), 'header'))
+  app.get('/callback', async (request, reply) => {
+    await app.sessions.create(request, reply, { userId: 'ada' })
+    return {}
+  })
+  const form = (site: string, more: Record<string, string> = {}) =>
+    app.inject({
+      method: 'POST',
+      url: '/login',
+      payload: { userId: 'ada' },
+      headers: { 'sec-fetch-mode': 'navigate', 'sec-fetch-site': site, ...more }
+    })
+  t.ok(wasSet(await form('same-origin'), 'cookie'))
+  t.ok(wasSet(await form('same-origin', { 'sec-fetch-mode': 'cors' }), 'header'))
+  t.ok(wasSet(await form('same-origin', { 'st-auth-mode': 'header' }), 'header'))
+  for (const site of ['same-site', 'cross-site', 'none'])
+    t.ok(wasSet(await form(site), 'header'), `${site}: a page must not log its visitors in`)
+  const headers = { 'sec-fetch-mode': 'navigate', 'sec-fetch-site': 'cross-site' }
+  t.ok(wasSet(await app.inject({ url: '/callback', headers }), 'cookie'), 'a redirect back')
 })
 
 test('the app decides the transfer method over what the client asks for', async (t) => {

@@ -38,8 +38,10 @@ test('a login by form gives cookies, which a form cannot ask for', async (t) => 
   t.match((await browser.get('/account')).body, '<h1>ada</h1>')
   t.equal(goal(await submit('/account', { name: '<Ada>' })), '303 /account')
   t.match((await browser.get('/account')).body, '<h1>&#60;Ada&#62;</h1>')
-  const headers = { 'sec-fetch-site': 'cross-site' }
-  t.equal((await app.inject({ method: 'POST', url: '/login', headers })).statusCode, 403)
+  for (const site of ['cross-site', 'same-site']) {
+    const headers = { 'sec-fetch-site': site }
+    t.equal((await app.inject({ method: 'POST', url: '/login', headers })).statusCode, 403, site)
+  }
 })
 
 test('who has no session is sent to the login', async (t) => {
