@@ -211,22 +211,22 @@ export function openSession(
       ? undefined
       : checkDevice(context, token, presentation, options)
   return checked === undefined
-    ? openConfirmed(context, token, presentation)
-    : openWhen(checked, context, token, presentation)
+    ? openChecked(context, token, presentation)
+    : openAfter(checked, context, token, presentation)
 }
 
 /** Not a function inside of the other: what that closes over is allocated for every request. */
-async function openWhen(
+async function openAfter(
   checked: Promise<void>,
   context: SessionContext,
   token: AccessToken,
   presentation: Presentation
 ): Promise<VerifiedSession> {
   await checked
-  return openConfirmed(context, token, presentation)
+  return openChecked(context, token, presentation)
 }
 
-function openConfirmed(
+function openChecked(
   context: SessionContext,
   token: AccessToken,
   { method, request, options }: Presentation

@@ -118,7 +118,12 @@ CREATE TABLE IF NOT EXISTS ${name}_used (
   id text PRIMARY KEY,
   expires_at bigint NOT NULL
 );
-CREATE INDEX IF NOT EXISTS ${name.slice(name.indexOf('.') + 1)}_used_by_end ON ${name}_used (expires_at);`
+CREATE INDEX IF NOT EXISTS ${withoutSchema(name)}_used_by_end ON ${name}_used (expires_at);`
+}
+
+/** An index has the schema of its table, and its name must not say so. */
+function withoutSchema(name: string): string {
+  return name.slice(name.indexOf('.') + 1)
 }
 
 interface Index {
@@ -133,7 +138,7 @@ interface Index {
  */
 function indexesOf(table: string): readonly Index[] {
   const sessions = `${table}_sessions`
-  const prefix = sessions.slice(sessions.indexOf('.') + 1)
+  const prefix = withoutSchema(sessions)
   const index = (name: string, columns: string): Index => ({
     name: `${prefix}_${name}`,
     create: (how) => `CREATE INDEX ${how} ${prefix}_${name} ON ${sessions} (${columns});`

@@ -308,7 +308,7 @@ const DIGESTS_PER_BUCKET = 16
 const BYTES_PER_BUCKET = 4 * WORDS_PER_DIGEST * DIGESTS_PER_BUCKET
 
 /**
- * Digests of access tokens whose signature was verified. They take a fiftieth of what a token takes,
+ * Digests of access tokens whose signature was verified. They take a hundredth of what a token takes,
  * and comparing one costs a tenth of what a signature costs.
  *
  * Holds successes only, too. In a full bucket the oldest one goes.

@@ -112,7 +112,18 @@ function openReadOnly(
   const checked = checkDevice(context, token, { method, request }, options)
   return checked === undefined
     ? checkClaims(context, session, options)
-    : checked.then(() => checkClaims(context, session, options))
+    : checkClaimsAfter(checked, context, session, options)
+}
+
+/** Not a function inside of the other: what that closes over is allocated for every request. */
+async function checkClaimsAfter(
+  checked: Promise<void>,
+  context: VerifyContext,
+  session: ReadOnlySession,
+  options: VerifySessionOptions
+): Promise<ReadOnlySession> {
+  await checked
+  return checkClaims(context, session, options)
 }
 
 /** @throws {@link OptionsError} An option is wrong, or asks for what only the issuer has. */
