@@ -1,15 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import { checkNames, OptionsError } from './checks.ts'
+import { appInfoDefaults, withDefaults } from './defaults.ts'
 import { isLocalHost } from './hosts.ts'
 import type { AppInfo } from './options.ts'
-
-const appInfoDefaults = {
-  /** Where Fastify's and most front ends' templates listen; a real app names its own. */
-  apiDomain: 'http://localhost:3000',
-  /** As the SuperTokens SDKs. */
-  apiBasePath: '/auth',
-  apiGatewayPath: ''
-} as const
 
 /** Where the app lives, normalised. Paths begin with a slash and end without one; '' is the root. */
 export interface ResolvedAppInfo {
@@ -41,7 +34,7 @@ const NAMES: readonly (keyof AppInfo)[] = [
 /** @throws {@link OptionsError} */
 export function resolveAppInfo(appInfo: unknown, prefix: string): ResolvedAppInfo {
   checkNames(appInfo ?? {}, NAMES, 'appInfo')
-  const info = { ...appInfoDefaults, ...(appInfo as object) } as Readonly<
+  const info = withDefaults(appInfoDefaults, appInfo ?? {}) as Readonly<
     Record<keyof AppInfo, unknown>
   >
   const apiDomain = parseOrigin(info.apiDomain, 'appInfo.apiDomain')

@@ -13,8 +13,23 @@ import {
   oneOf
 } from './checks.ts'
 import { type CookieSettings, resolveCookies } from './cookies.ts'
-import { type DeviceBindingSettings, resolveDeviceBinding } from './device-binding.ts'
-import type { AntiCsrfMode, SessionOverrides, SupersessionOptions } from './options.ts'
+import { defaults, deviceBindingDefaults, withDefaults } from './defaults.ts'
+import type {
+  AntiCsrfMode,
+  DeviceBindingMethod,
+  SessionOverrides,
+  SupersessionOptions
+} from './options.ts'
+
+/** The option `deviceBinding`, resolved. */
+export interface DeviceBindingSettings {
+  /** Sessions in cookies, by Device Bound Session Credentials. */
+  readonly dbsc: boolean
+  /** Sessions in headers, by RFC 9449. */
+  readonly dpop: boolean
+  readonly boundCookieLifetimeMs: number
+  readonly dpopNonces: boolean
+}
 
 /** The options as the rest of the plugin reads them: checked, defaulted, frozen. */
 export interface Settings {
@@ -55,33 +70,6 @@ export interface Settings {
 
 type Name = keyof SupersessionOptions
 type Given = { readonly [name in Name]?: unknown }
-
-/** How the plugin behaves untouched. */
-const defaults = {
-  /** As the SuperTokens core. */
-  accessTokenValidity: '1h',
-  /** Off, so that lifetimes are what they say. */
-  accessTokenValidityJitter: 0,
-  /** As the SuperTokens core. */
-  refreshTokenValidity: '100d',
-  /** Longer than any honest retry, far shorter than a thief waits. */
-  refreshGracePeriod: '30s',
-  /** As the SuperTokens core. */
-  accessTokenSigningKeyUpdateInterval: '7d',
-  useDynamicAccessTokenSigningKey: true,
-  /** As the SuperTokens core. */
-  signingAlgorithm: 'RS256',
-  /** For about 17,000 tokens signed by RS256. */
-  accessTokenCacheMB: 32,
-  revocationInterval: '1s',
-  allowedOrigins: [],
-  exposeAccessTokenToFrontendInCookieBasedAuth: false,
-  recordAddress: false,
-  claims: [],
-  globalClaimValidators: [],
-  override: {},
-  requestProperty: 'session'
-} as const
 
 /** What each option of the session plugin has to be; all others are the errors plugin's. */
 const checks = {
@@ -157,7 +145,7 @@ export function partOptions(
  * @throws {@link OptionsError} Names the option and what it has to be.
  */
 export function resolveSettings(options: Given, prefix: string): Settings {
-  const given: Given = { ...defaults, ...options }
+  const given: Given = withDefaults(defaults, options)
   const read = <N extends keyof typeof checks>(name: N) =>
     checks[name](given[name], name) as ReturnType<(typeof checks)[N]>
 
@@ -302,4 +290,45 @@ function store(value: unknown, option: string): SessionStore {
   const missing = STORE_METHODS.filter((method) => typeof members[method] !== 'function')
   if (missing.length === 0) return value as SessionStore
   throw new OptionsError(option, `a session store; it lacks ${missing.join(', ')}`, value)
+}
+
+const DEVICE_BINDING = ['methods', 'boundCookieLifetime', 'dpopNonces'] as const
+const bindingMethod = oneOf('dbsc', 'dpop')
+
+/**
+ * @param cookiesAreSecure - The bound cookie is `Secure`, and browsers bind over https alone.
+ * @throws {@link OptionsError}
+ */
+export function resolveDeviceBinding(
+  value: unknown,
+  cookiesAreSecure: boolean
+): DeviceBindingSettings | null {
+  if (value === undefined) return null
+  const isObject = typeof value === 'object' && !Array.isArray(value)
+  const given: unknown = isObject ? value : { methods: value }
+  checkNames(given, DEVICE_BINDING, 'deviceBinding')
+  const { methods, boundCookieLifetime, dpopNonces } = withDefaults(deviceBindingDefaults, given)
+  const list = methodList(methods, isObject ? 'deviceBinding.methods' : 'deviceBinding')
+  const dbsc = list.includes('dbsc')
+  if (dbsc && !cookiesAreSecure)
+    throw new OptionsError(
+      'deviceBinding',
+      "'dpop' alone where cookies are not Secure (give an https apiDomain)",
+      value
+    )
+  return Object.freeze({
+    dbsc,
+    dpop: list.includes('dpop'),
+    boundCookieLifetimeMs: durationWithin(5, 86_400)(
+      boundCookieLifetime,
+      'deviceBinding.boundCookieLifetime'
+    ),
+    dpopNonces: oneOf(true, false)(dpopNonces, 'deviceBinding.dpopNonces')
+  })
+}
+
+function methodList(value: unknown, option: string): DeviceBindingMethod[] {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value]
+  if (list.length === 0) throw new OptionsError(option, "'dbsc', 'dpop' or a list of both", value)
+  return list.map((name) => bindingMethod(name, option))
 }

@@ -2,6 +2,8 @@ import { test } from 'tap'
 import { resolveAppInfo } from '../../lib/options/app-info.ts'
 
 test('an API lives on localhost unless it says otherwise', (t) => {
+  const undefinedIsLeftOut = { apiDomain: undefined, apiBasePath: undefined, origin: undefined }
+  t.same(resolveAppInfo(undefinedIsLeftOut, ''), resolveAppInfo(undefined, ''))
   t.same(resolveAppInfo(undefined, ''), {
     apiDomain: 'http://localhost:3000',
     publicBasePath: '/auth',

@@ -1,7 +1,12 @@
 import Fastify from 'fastify'
 import { test } from 'tap'
 import supersession, { memoryStore, OptionsError } from '../../lib/index.ts'
-import { partOptions, resolveSettings, SESSION_OPTIONS } from '../../lib/options/resolve.ts'
+import {
+  partOptions,
+  resolveDeviceBinding,
+  resolveSettings,
+  SESSION_OPTIONS
+} from '../../lib/options/resolve.ts'
 
 const SECRET = 'a secret of thirty-two characters'
 
@@ -145,3 +150,44 @@ for (const [option, options, expected] of refused) {
     t.notMatch((error as Error).message, /short/, 'the value is not in the message')
   })
 }
+
+const binding = {
+  dbsc: true,
+  dpop: false,
+  boundCookieLifetimeMs: 600_000,
+  dpopNonces: false
+}
+
+test('sessions are bound where the option says so', async (t) => {
+  t.equal(resolveDeviceBinding(undefined, true), null)
+  t.same(resolveDeviceBinding('dbsc', true), binding)
+  t.same(resolveDeviceBinding(['dbsc', 'dpop'], true), { ...binding, dpop: true })
+  t.same(resolveDeviceBinding('dpop', false), { ...binding, dbsc: false, dpop: true })
+  const undefinedIsLeftOut = { methods: 'dbsc', boundCookieLifetime: undefined }
+  t.same(resolveDeviceBinding(undefinedIsLeftOut, true), binding)
+  const given = { methods: ['dbsc'], boundCookieLifetime: '5m', dpopNonces: true }
+  t.same(resolveDeviceBinding(given, true), {
+    ...binding,
+    boundCookieLifetimeMs: 300_000,
+    dpopNonces: true
+  })
+})
+
+const wrongBindings: readonly [value: unknown, message: RegExp][] = [
+  ['mtls', /'deviceBinding' must be "dbsc" or "dpop", received string/],
+  [[], /'deviceBinding' must be 'dbsc', 'dpop' or a list of both, received array/],
+  [null, /'deviceBinding' must be an object, received null/],
+  [{}, /'deviceBinding.methods' must be "dbsc" or "dpop", received undefined/],
+  [{ methods: 'dpop', life: 1 }, /'deviceBinding.life' must be one of methods, bound/],
+  [{ methods: 'dpop', dpopNonces: 1 }, /'deviceBinding.dpopNonces' must be true or false/],
+  [{ methods: 'dbsc', boundCookieLifetime: 1 }, /'deviceBinding.boundCookieLifetime' must be a dur/]
+]
+
+test('a wrong deviceBinding is refused by name', async (t) => {
+  for (const [value, message] of wrongBindings)
+    t.throws(() => resolveDeviceBinding(value, true), message)
+})
+
+test('cookies that are not Secure cannot be bound', async (t) => {
+  t.throws(() => resolveDeviceBinding('dbsc', false), /'dpop' alone where cookies are not Secure/)
+})
