@@ -1,6 +1,6 @@
 // What does a cached session weigh, and does anything else grow? Needs --expose-gc.
 import type { AccessTokens } from '../lib/tokens/access-token.ts'
-import { parseCookies } from '../lib/transport/cookies.ts'
+import { parseCookies } from '../lib/transport/cookie-format.ts'
 import { type Mint, openMint } from './minting.ts'
 import { machine, report } from './report.ts'
 

@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { memoryStore } from '../lib/index.ts'
 import type { SigningAlgorithm } from '../lib/keys/algorithms.ts'
+import type { SigningKey } from '../lib/keys/jwt-keys.ts'
 import { KeyRing } from '../lib/keys/key-ring.ts'
-import type { SigningKey } from '../lib/keys/signing-key.ts'
 import { AccessTokens } from '../lib/tokens/access-token.ts'
 
 export interface Mint {

@@ -1,7 +1,7 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { isLocalHost, isLoopback } from './options/hosts.ts'
 import type { Settings } from './options/resolve.ts'
-import { isSameSite } from './transport/same-site.ts'
+import { isSameSite } from './transport/cookie-format.ts'
 import { getAllCORSHeaders } from './transport/token-headers.ts'
 
 /** A mistake that cannot be refused, since it may be on purpose: what is wrong, so what, what to do. */

@@ -115,6 +115,18 @@ test('no file of lib is part of an import cycle, imports of types included', asy
   t.equal(done.size, files.length)
 })
 
+test('the picture names files and folders that are there', async (t) => {
+  const picture = await readFile('docs/images/architecture.svg', 'utf8')
+  const named = [...picture.matchAll(/class="name"[^>]*>([^<]+)</g)].map(([, name]) => String(name))
+  const files = await filesIn('lib')
+  t.ok(named.length > 20)
+  const isThere = (name: string) => files.some((file) => `/${file}`.includes(`/${name}`))
+  t.same(
+    named.filter((name) => !isThere(name)),
+    []
+  )
+})
+
 /** The longest that the path of a request may be, in files. */
 const longest = { verify: 9, refresh: 21, exception: 8 } as const
 

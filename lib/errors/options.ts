@@ -179,7 +179,7 @@ export const ERRORS_OPTIONS: readonly string[] = [
  * @param options - As the app wrote them; handlers are read elsewhere and passed over here.
  * @throws OptionsError for the first option that is unknown or wrong.
  */
-export function resolveSettings(
+export function resolveErrorSettings(
   options: ErrorsOptions,
   inherited: ErrorSettings = defaults
 ): ErrorSettings {

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyRequest, RouteOptions 
 import fastifyPlugin from 'fastify-plugin'
 import { handleError } from './error-handler.ts'
 import { installNotFound } from './not-found.ts'
-import { type ErrorSettings, type ErrorsOptions, resolveSettings } from './options.ts'
+import { type ErrorSettings, type ErrorsOptions, resolveErrorSettings } from './options.ts'
 import { ExceptionRegistryError, HandlerMaps } from './registry.ts'
 import { RouteIndex } from './route-index.ts'
 import { type ErrorLayer, isRegistered, ownScope, scopeOf, tableOf } from './scope.ts'
@@ -46,7 +46,7 @@ export function installErrors(
   clearTokens?: (request: FastifyRequest) => void
 ): void {
   const inherited = scopeOf(instance)
-  const resolved = resolveSettings(options, inherited?.table.settings)
+  const resolved = resolveErrorSettings(options, inherited?.table.settings)
   const settings = clearTokens === undefined ? resolved : { ...resolved, clearTokens }
   refuseDebugInProduction(settings, instance)
   const layer = inherited?.layer ?? installLayer(instance, settings)

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { type ErrorSettings, resolveSettings } from './options.ts'
+import { type ErrorSettings, resolveErrorSettings } from './options.ts'
 import { ExceptionTable, HandlerMaps } from './registry.ts'
 import type { RouteIndex } from './route-index.ts'
 import type { HandlerTable } from './types.ts'
@@ -51,7 +51,7 @@ export class ExceptionScope {
   get table(): ExceptionTable {
     if (this.#table !== undefined) return this.#table
     const parent = this.parent?.table
-    const settings = this.settings ?? parent?.settings ?? resolveSettings({})
+    const settings = this.settings ?? parent?.settings ?? resolveErrorSettings({})
     const table = new ExceptionTable(parent, this.handlers, settings)
     if (this.layer.frozen) this.#table = table
     return table

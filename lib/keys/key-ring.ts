@@ -7,8 +7,8 @@ import {
   type PublicJwk,
   type SigningAlgorithm
 } from './algorithms.ts'
+import { SigningKey, type SigningKeyParts } from './jwt-keys.ts'
 import { open, seal } from './secrets.ts'
-import { SigningKey, type SigningKeyParts } from './signing-key.ts'
 
 /** A dynamic key is published this long before it signs, so that whoever caches the JWKS has it. */
 const OVERLAP_MS = 60_000

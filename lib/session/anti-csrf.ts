@@ -103,8 +103,7 @@ export function expectedWithoutRequest(
 }
 
 /** @throws {@link TryRefreshTokenError} The value is not the access token's. */
-export function checkAccessToken({ payload }: AccessToken, value: string | undefined | null): void {
-  if (value === null) return
+export function checkAccessToken({ payload }: AccessToken, value: string | undefined): void {
   if (payload.antiCsrfToken === null || !isEqualSecret(payload.antiCsrfToken, value))
     throw new TryRefreshTokenError(undefined, { reason: 'anti-csrf' })
 }

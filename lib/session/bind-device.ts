@@ -9,7 +9,7 @@ import {
 import { type DeviceKey, readDeviceKey } from '../device-binding/device-key.ts'
 import { UnauthorisedError } from '../errors/session-errors.ts'
 import type { SessionRecord } from '../stores/store.ts'
-import { parseCookies } from '../transport/cookies.ts'
+import { parseCookies } from '../transport/cookie-format.ts'
 import { readHeader } from '../transport/token-headers.ts'
 import type { SessionContext } from './context.ts'
 import { publish } from './events.ts'

@@ -7,7 +7,7 @@ import {
 } from '../errors/session-errors.ts'
 import type { SessionRecord } from '../stores/store.ts'
 import type { RefreshToken } from '../tokens/refresh-token.ts'
-import { parseCookies, type ReceivedCookies } from '../transport/cookies.ts'
+import { parseCookies, type ReceivedCookies } from '../transport/cookie-format.ts'
 import {
   ANTI_CSRF,
   acceptedMethod,
@@ -21,8 +21,8 @@ import {
   refuseForeignOrigin,
   withAntiCsrfToken
 } from './anti-csrf.ts'
+import { checkRefreshingDevice } from './check-device.ts'
 import type { SessionContext } from './context.ts'
-import { checkRefreshingDevice } from './device-binding.ts'
 import { publish } from './events.ts'
 import { endOfSession, issueAccessToken, issueTokens } from './issue-tokens.ts'
 import { revokeSessions } from './revoke.ts'

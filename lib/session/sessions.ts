@@ -1,6 +1,6 @@
 import type { SessionOverrides } from '../options/options.ts'
 import { expectedWithoutRequest } from './anti-csrf.ts'
-import { checkingArguments } from './arguments.ts'
+import { checkingArguments } from './check-arguments.ts'
 import { mergeClaims } from './claims/custom-claims.ts'
 import * as storedClaims from './claims/stored-claims.ts'
 import type { SessionContext } from './context.ts'

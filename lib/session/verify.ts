@@ -9,9 +9,10 @@ import {
 import { type Check, checkMembers, functionOf, oneOf } from '../options/checks.ts'
 import type { SessionRecord } from '../stores/store.ts'
 import { customClaimsOf } from '../tokens/access-token.ts'
-import { NO_COOKIES, parseCookies } from '../transport/cookies.ts'
+import { NO_COOKIES, parseCookies } from '../transport/cookie-format.ts'
 import { acceptedMethod, readHeaderToken } from '../transport/token-headers.ts'
 import { checkAccessToken, checkCookieRequest } from './anti-csrf.ts'
+import { checkDevice, isMintedUnbound, tokenChallenge } from './check-device.ts'
 import {
   type ClaimsResult,
   claimSubject,
@@ -19,7 +20,6 @@ import {
   validateClaims
 } from './claims/validate-claims.ts'
 import type { SessionContext, VerifyContext } from './context.ts'
-import { checkDevice, isMintedUnbound, tokenChallenge } from './device-binding.ts'
 import { publish } from './events.ts'
 import { endOfSession, renewAccessToken } from './issue-tokens.ts'
 import { confirmByUse } from './rotation.ts'
@@ -194,8 +194,9 @@ function checkVerified<C extends VerifyContext, S>(
       reason: token,
       ...tokenChallenge(context, presentation.request)
     })
-  checkAccessToken(token, presentation.antiCsrfToken)
-  refuseRevoked(context, token.payload, presentation.options)
+  const { antiCsrfToken, options } = presentation
+  if (antiCsrfToken !== null) checkAccessToken(token, antiCsrfToken)
+  refuseRevoked(context, token.payload, options)
   return open(context, token, presentation)
 }
 

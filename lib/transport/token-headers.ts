@@ -3,7 +3,7 @@ import { oneOf } from '../options/checks.ts'
 import { isLocalHost } from '../options/hosts.ts'
 import type { Settings } from '../options/resolve.ts'
 import type { AccessTokenPayload, TokenType, TransferMethod } from '../session/types.ts'
-import type { SameSiteRule } from './same-site.ts'
+import type { SameSiteRule } from './cookie-format.ts'
 
 const EXPOSE = 'access-control-expose-headers'
 const BEARER = 'Bearer '

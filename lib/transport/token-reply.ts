@@ -17,9 +17,9 @@ import {
   clearedOlderCookie,
   maxAccessTokenLength,
   parseCookies,
+  type SameSiteRule,
   tokenCookie
-} from './cookies.ts'
-import type { SameSiteRule } from './same-site.ts'
+} from './cookie-format.ts'
 import {
   ANTI_CSRF,
   encodeFrontToken,

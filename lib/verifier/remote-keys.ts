@@ -2,7 +2,7 @@ import { type AsymmetricKeyDetails, createPublicKey, type KeyObject } from 'node
 import type { FastifyBaseLogger } from 'fastify'
 import { HTTPException } from '../errors/http-exception.ts'
 import { kindOf, type SigningAlgorithm } from '../keys/algorithms.ts'
-import { VerificationKey } from '../keys/verification-key.ts'
+import { VerificationKey } from '../keys/jwt-keys.ts'
 import type { AccessTokenKeys } from '../tokens/access-token.ts'
 
 /** The issuer is asked at most so often, whatever unknown keys are named: anybody can invent one. */

@@ -2,8 +2,8 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'nod
 import { test } from 'tap'
 import type { AccessToken } from '../../lib/index.ts'
 import { memoryStore } from '../../lib/index.ts'
+import { VerificationKey } from '../../lib/keys/jwt-keys.ts'
 import { KeyRing } from '../../lib/keys/key-ring.ts'
-import { VerificationKey } from '../../lib/keys/verification-key.ts'
 import {
   type AccessTokenFacts,
   AccessTokens,

@@ -4,7 +4,7 @@ import {
   VerifiedDigests,
   type VerifiedToken,
   VerifiedTokens
-} from '../../lib/tokens/access-token.ts'
+} from '../../lib/tokens/verified-tokens.ts'
 
 /** A token that weighs 450 bytes. */
 function token(name: string): VerifiedToken {

@@ -1,4 +1,34 @@
-import type { AjvError, Description } from './problem.ts'
+/** An error as Ajv reports it, and validators that imitate Ajv. */
+export interface AjvError {
+  readonly keyword: string
+  readonly instancePath: string
+  readonly schemaPath?: string
+  readonly params?: Readonly<Record<string, unknown>>
+  readonly message?: string
+  /** On errors inside `propertyNames`: the key that was looked at. */
+  readonly propertyName?: string
+}
+
+/** Whether a value can be read as an Ajv error; foreign validators put other things into the list. */
+export function isAjvError(value: unknown): value is AjvError {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'keyword' in value &&
+    typeof value.keyword === 'string' &&
+    'instancePath' in value &&
+    typeof value.instancePath === 'string'
+  )
+}
+
+/** What a keyword's failure is called, and where below the instance it belongs. */
+export interface Description {
+  readonly type: string
+  readonly msg: string
+  readonly ctx?: Record<string, unknown>
+  /** Appended to the location. */
+  readonly suffix?: readonly (string | number)[]
+}
 
 /** What a value that misses its `format` is called: Pydantic's slug and sentence. */
 const formats: Readonly<Record<string, { readonly type: string; readonly msg: string }>> = {

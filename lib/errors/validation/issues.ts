@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import type { ErrorSettings } from '../options.ts'
-import { describeAjvError } from './describe-ajv.ts'
-import { echoedInput, isSecret, type Location, locate } from './input.ts'
-import { type AjvError, type FailedPart, isAjvError, type Problem } from './problem.ts'
+import { type AjvError, isAjvError } from './ajv-messages.ts'
+import { describeAjvError, type FailedPart, type Problem } from './describe-ajv.ts'
+import { echoedInput, isSecret, type Location, locate } from './echoed-input.ts'
 import type { ValidationIssue } from './validation-error.ts'
 
 export interface IssueContext {

@@ -2,8 +2,8 @@ import type { FastifyRequest, preHandlerHookHandler } from 'fastify'
 import { resumeStacks, suspendStacks } from '../http-exception.ts'
 import type { ErrorSettings } from '../options.ts'
 import { tableFor } from '../scope.ts'
+import type { FailedPart } from './describe-ajv.ts'
 import { type IssueContext, listIssues } from './issues.ts'
-import type { FailedPart } from './problem.ts'
 import {
   type RequestPart,
   RequestValidationError,

@@ -15,6 +15,20 @@ export interface PrimitiveClaimValidators<T> {
   hasValue(value: T, options?: ValidatorOptions): ClaimValidator
 }
 
+/** A claim that is true or false. */
+export class BooleanClaim extends SessionClaim<boolean> {
+  readonly validators: BooleanClaimValidators = {
+    hasValue: (value, options) => hasValue(this, value, options),
+    isTrue: (options) => hasValue(this, true, options),
+    isFalse: (options) => hasValue(this, false, options)
+  }
+}
+
+export interface BooleanClaimValidators extends PrimitiveClaimValidators<boolean> {
+  isTrue(options?: ValidatorOptions): ClaimValidator
+  isFalse(options?: ValidatorOptions): ClaimValidator
+}
+
 /**
  * Refuses what no value of a claim equals: a check for it would always fail, or always pass.
  *
