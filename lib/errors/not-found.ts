@@ -11,7 +11,7 @@ import { isWatched } from './send-watch.ts'
  * client.
  */
 export function notFoundHandler(request: FastifyRequest, reply: FastifyReply): void {
-  const methods = scopeOf(request.server)?.layer.routes?.methodsOf(request.url) ?? []
+  const methods = scopeOf(request.server)?.layer.allowed?.methodsOf(request.url) ?? []
   // A route that calls reply.callNotFound() has the method: what is missing is something else.
   const isMissing = methods.length === 0 || methods.includes(request.method)
   const exception = isMissing

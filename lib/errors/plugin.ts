@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest, RouteOptions } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { AllowedMethods } from './allowed-methods.ts'
 import { handleError } from './error-handler.ts'
 import { installNotFound } from './not-found.ts'
 import { type ErrorSettings, type ErrorsOptions, resolveErrorSettings } from './options.ts'
 import { ExceptionRegistryError, HandlerMaps } from './registry.ts'
-import { RouteIndex } from './route-index.ts'
 import { type ErrorLayer, isRegistered, ownScope, scopeOf, tableOf } from './scope.ts'
 import { sessionEntries } from './session-error-handlers.ts'
 import type { ErrorForKey, ExceptionHandler, ExceptionKey } from './types.ts'
@@ -73,9 +73,9 @@ function refuseDebugInProduction({ debug }: ErrorSettings, instance: FastifyInst
 
 /** What is done once per tree of scopes. */
 function installLayer(instance: FastifyInstance, settings: ErrorSettings): ErrorLayer {
-  const hasIndex = settings.notFound && settings.methodNotAllowed
-  const routes = hasIndex ? new RouteIndex(instance) : undefined
-  const layer: ErrorLayer = { frozen: false, routes, notFound: undefined }
+  const knowsMethods = settings.notFound && settings.methodNotAllowed
+  const allowed = knowsMethods ? new AllowedMethods(instance) : undefined
+  const layer: ErrorLayer = { frozen: false, allowed, notFound: undefined }
   instance.setErrorHandler(handleError)
   instance.decorate('setExceptionHandler', handlerSetter(layer, 'handlers') as never)
   instance.decorate(
@@ -95,7 +95,7 @@ function installLayer(instance: FastifyInstance, settings: ErrorSettings): Error
   }
   instance.addHook('onRoute', function (route) {
     if (comesFirst) wrapSocketHandlers(route)
-    routes?.add(route)
+    allowed?.add(route)
     prepareRoute(this, route)
   })
   return layer

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { AllowedMethods } from './allowed-methods.ts'
 import { type ErrorSettings, resolveErrorSettings } from './options.ts'
 import { ExceptionTable, HandlerMaps } from './registry.ts'
-import type { RouteIndex } from './route-index.ts'
 import type { HandlerTable } from './types.ts'
 
 /** A not-found handler with the hooks that it was set with. */
@@ -17,7 +17,7 @@ export interface ErrorLayer {
   /** Set when the app is ready: from then on tables do not change. */
   frozen: boolean
   /** `undefined` where a wrong method is a 404. */
-  readonly routes: RouteIndex | undefined
+  readonly allowed: AllowedMethods | undefined
   /** The app's own not-found handler, where it was set after the plugin was registered. */
   notFound: AppNotFound | undefined
 }
@@ -100,7 +100,7 @@ function nearestScope(instance: object): ExceptionScope {
     scopeOf(instance) ??
     new ExceptionScope(instance, {
       frozen: false,
-      routes: undefined,
+      allowed: undefined,
       notFound: undefined
     })
   )

@@ -2,8 +2,8 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Revocation, SessionStore } from '../stores/store.ts'
 import type { SessionContext, VerifyContext } from './context.ts'
 import { publish } from './events.ts'
+import { RevocationWatch } from './known-revocations.ts'
 import { createdAtOf, isHandle, isUserId, PAGE } from './records.ts'
-import { RevocationWatch } from './revocations.ts'
 import type { SessionSockets } from './sockets.ts'
 
 type Context = Pick<

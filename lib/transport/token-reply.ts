@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest, onSendHookHandler } from 'fastify'
 import type { Binding } from '../device-binding/bound-cookie.ts'
 import { type Dbsc, REGISTRATION_HEADER } from '../device-binding/dbsc.ts'
 import type { Settings } from '../options/resolve.ts'
-import type { Revocations } from '../session/revocations.ts'
+import type { Revocations } from '../session/known-revocations.ts'
 import type {
   AccessToken,
   AccessTokenPayload,

@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { memoryStore, type Revocation } from '../../lib/index.ts'
+import { Revocations, RevocationWatch } from '../../lib/session/known-revocations.ts'
 import { newHandle } from '../../lib/session/records.ts'
-import { Revocations, RevocationWatch } from '../../lib/session/revocations.ts'
 
 const ofHandle = (handle: string, until: number): Revocation => ({ handle, until })
 const owner = (sessionHandle: string, sub = 'ada') => ({ sessionHandle, sub })

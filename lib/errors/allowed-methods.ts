@@ -7,7 +7,7 @@ import FindMyWay, { type Config, type HTTPMethod } from 'find-my-way'
  * Routes are only noted as they are declared; the router is built on the first path that leads
  * nowhere. Routes declared before the plugin are unknown to it and stay 404.
  */
-export class RouteIndex {
+export class AllowedMethods {
   readonly #paths = new Map<HTTPMethod, Set<string>>()
   readonly #config: Config<never>
   #router: FindMyWay.Instance<never> | undefined
