@@ -46,8 +46,8 @@ export interface Ratio {
 /** If throughput and processor time are further apart than this, other load disturbed the run. */
 const MAX_APART = 0.1
 
-export function ratioOf(samples: Samples, one: LoadTarget, other: LoadTarget): Ratio {
-  const [ones, others] = [samples.get(one) ?? [], samples.get(other) ?? []]
+/** @param ones - Of the same rounds as the others. */
+export function ratioOf(ones: readonly Sample[], others: readonly Sample[]): Ratio {
   const ratios = (of: (a: Sample, b: Sample) => number) =>
     median(ones.map((sample, round) => of(sample, others[round] ?? sample)))
   return {

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Minted, mint } from './mint.ts'
 import { report } from './report.ts'
-import type { RoundOptions } from './rounds.ts'
 import { type Server, startServer } from './start-server.ts'
 import { boundGroup } from './verify/bound.ts'
 import { cookiesGroup } from './verify/cookies.ts'
@@ -29,29 +28,38 @@ const groups: Record<string, (context: GroupContext) => Promise<Group>> = {
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '15' },
+    lives: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '1' },
     sessions: { type: 'string', default: '10000' },
     group: { type: 'string', multiple: true, default: Object.keys(groups) },
     write: { type: 'boolean' }
   }
 })
-const options: RoundOptions = { rounds: Number(values.rounds), seconds: Number(values.seconds) }
+const options = {
+  lives: Number(values.lives),
+  rounds: Number(values.rounds),
+  seconds: Number(values.seconds)
+}
 
-async function measure(
+async function open(
   build: (context: GroupContext) => Promise<Group>,
   { minted, folder }: { minted: Minted; folder: string }
-): Promise<MeasuredGroup> {
+): Promise<{ group: Group; stop: () => void }> {
   const servers: Server[] = []
-  try {
-    const start = async (name: string, order: object) => {
-      const server = await startServer(name, order)
-      servers.push(server)
-      return server
-    }
-    return await measureGroup(await build({ minted, folder, start }), options)
-  } finally {
+  const stop = () => {
     for (const server of servers) server.stop()
+  }
+  const start = async (name: string, order: object) => {
+    const server = await startServer(name, order)
+    servers.push(server)
+    return server
+  }
+  try {
+    return { group: await build({ minted, folder, start }), stop }
+  } catch (error) {
+    stop()
+    throw error
   }
 }
 
@@ -62,7 +70,7 @@ try {
   for (const name of values.group) {
     const build = groups[name]
     if (build === undefined) throw new Error(`--group is one of ${Object.keys(groups).join(', ')}`)
-    measured.push(await measure(build, { minted, folder }))
+    measured.push(await measureGroup(() => open(build, { minted, folder }), options))
   }
 } finally {
   await rm(folder, { recursive: true })
@@ -75,7 +83,7 @@ if (values.write) {
 await report(
   'verify',
   [
-    `Medians of ${options.rounds} rounds of ${options.seconds} s, by turns, on 64 connections. ${await versions()}.`,
+    `Medians of ${options.lives} × ${options.rounds} rounds of ${options.seconds} s, by turns, on 64 connections, with servers started ${options.lives} times. ${await versions()}.`,
     `![How many requests each way of checking serves, next to none](../${PLOT})`,
     tables(measured)
   ].join('\n\n')

@@ -1,9 +1,10 @@
 // The plugin.
 import { randomUUID } from 'node:crypto'
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import supersession, {
   HTTPException,
   memoryStore,
+  on,
   type SessionRecord,
   type StoredKey
 } from '../../lib/index.ts'
@@ -31,6 +32,12 @@ export interface OursOrder {
   readonly revoked?: number
   /** A token that was seen while it was valid. */
   readonly seen?: ExpiredToken
+  /** In how many scopes inside of one another the route is. */
+  readonly depth?: number
+  /** How many sockets are open that close with their sessions. */
+  readonly sockets?: number
+  /** How many classes of errors have a handler. */
+  readonly handlers?: number
 }
 
 serve(async (order: OursOrder) => {
@@ -38,7 +45,7 @@ serve(async (order: OursOrder) => {
   for (const key of order.keys) await store.addKey(key, null)
   await Promise.all((order.records ?? []).map((record) => store.insert(record)))
 
-  const { route = 'verified', seen, revoked = 0 } = order
+  const { seen, revoked = 0 } = order
   const until = Date.now() + 3_600_000
   const revocations = Array.from({ length: revoked }, () => ({ handle: randomUUID(), until }))
   await store.addRevocations?.(revocations)
@@ -52,25 +59,51 @@ serve(async (order: OursOrder) => {
     ...(seen === undefined ? {} : { clock: () => clock() }),
     globalClaimValidators: benchValidators(order.validators ?? 0),
     revocationInterval: order.revocationInterval ?? '1s',
+    exceptionHandlers: Array.from({ length: order.handlers ?? 0 }, () =>
+      on(class extends Error {}, (_error, _request, reply) => reply.send({}))
+    ),
     secret: SECRET,
     ...(order.cacheMB === undefined ? {} : { accessTokenCacheMB: order.cacheMB })
   })
-  if (route === 'verified') {
-    const { checkDatabase = false, checkAntiCsrf = false } = order
-    const onRequest = app.verifySession({ checkDatabase, antiCsrfCheck: checkAntiCsrf })
-    app.get('/me', { onRequest }, async ({ session }) => ({ userId: session.userId }))
-  }
-  if (route === 'open') {
-    const userId = crypto.randomUUID()
-    app.get('/me', async () => ({ userId }))
-  }
-  if (route === 'failing')
-    app.get('/me', async () => {
-      throw new HTTPException(404)
-    })
+  await inScopes(app, order.depth ?? 0, (scope) => declareRoute(scope, order))
+  await openSockets(app, order.sockets ?? 0)
   if (seen !== undefined) {
     await app.inject({ url: '/me', headers: { authorization: `Bearer ${seen.text}` } })
     clock = Date.now
   }
   return { app }
 })
+
+function declareRoute(
+  scope: FastifyInstance,
+  { route = 'verified', checkDatabase = false, checkAntiCsrf = false }: OursOrder
+): void {
+  if (route === 'verified') {
+    const onRequest = scope.verifySession({ checkDatabase, antiCsrfCheck: checkAntiCsrf })
+    scope.get('/me', { onRequest }, async ({ session }) => ({ userId: session.userId }))
+  }
+  if (route === 'open') {
+    const userId = randomUUID()
+    scope.get('/me', async () => ({ userId }))
+  }
+  if (route === 'failing')
+    scope.get('/me', async () => {
+      throw new HTTPException(404)
+    })
+}
+
+async function inScopes(
+  scope: FastifyInstance,
+  depth: number,
+  declare: (scope: FastifyInstance) => void
+): Promise<void> {
+  if (depth === 0) declare(scope)
+  else await scope.register(async (child) => inScopes(child, depth - 1, declare))
+}
+
+async function openSockets(app: FastifyInstance, count: number): Promise<void> {
+  for (let opened = 0; opened < count; opened++) {
+    const { session } = await app.sessions.issue({ userId: randomUUID() })
+    session.attachSocket({ readyState: 1, close() {}, once() {} })
+  }
+}

@@ -12,6 +12,7 @@ export async function cookiesGroup({ minted, folder, start }: GroupContext): Pro
   const supertokens = await start('peers/supertokens', { jwks })
   const session = await start('peers/session', { userIds })
   const secureSession = await start('peers/secure-session', { userIds })
+  const betterAuth = await start('peers/better-auth', { userIds })
 
   return {
     title: 'Cookies',
@@ -23,6 +24,7 @@ export async function cookiesGroup({ minted, folder, start }: GroupContext): Pro
       const same = { bare: aim(bare, requests), floor: aim(floor, requests) }
       const sessionRequests = write('session', session.requests)
       const secureRequests = write('secure-session', secureSession.requests)
+      const betterAuthRequests = write('better-auth', betterAuth.requests)
       return [
         { name: 'floor', kind: 'floor', target: same.floor, bare: same.bare },
         {
@@ -50,7 +52,13 @@ export async function cookiesGroup({ minted, folder, start }: GroupContext): Pro
           target: aim(secureSession, secureRequests),
           bare: aim(bare, secureRequests)
         },
-        { name: 'supertokens-node', kind: 'peer', target: aim(supertokens, requests), ...same }
+        { name: 'supertokens-node', kind: 'peer', target: aim(supertokens, requests), ...same },
+        {
+          name: 'better-auth, in memory',
+          kind: 'peer',
+          target: aim(betterAuth, betterAuthRequests),
+          bare: aim(bare, betterAuthRequests)
+        }
       ]
     }
   }
