@@ -1,7 +1,6 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import { Redis } from 'ioredis'
 import type { Test } from 'tap'
+import { freePort } from './free-port.ts'
 import { type RedisKind, RedisServer } from './redis-server.ts'
 
 /** A master and its replicas, on ports of this machine, for one test. */
@@ -17,7 +16,9 @@ export async function startReplication(
   kind: RedisKind,
   replicaCount: number
 ): Promise<Replication> {
-  const [masterPort = 0, ...replicaPorts] = await freePorts(1 + replicaCount)
+  const [masterPort = 0, ...replicaPorts] = await Promise.all(
+    Array.from({ length: 1 + replicaCount }, () => freePort())
+  )
   const start = async (port: number, ...settings: string[]) => {
     const server = await RedisServer.start(kind, '--port', `${port}`, ...settings)
     t.teardown(() => server.stop())
@@ -32,13 +33,4 @@ export async function startReplication(
   await client.wait(replicaCount, 0)
   client.disconnect()
   return { master, masterPort, replicas }
-}
-
-/** Ports that nobody listens on. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => once(server.close(), 'close')))
-  return ports
 }

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Test } from 'tap'
 import { newFolder } from './folder.ts'
-import { freePorts, type Replication } from './redis-replication.ts'
+import { freePort } from './free-port.ts'
+import type { Replication } from './redis-replication.ts'
 import type { RedisKind } from './redis-server.ts'
 
 /** The name by which a Sentinel knows the servers. */
@@ -17,7 +18,7 @@ export async function startSentinel(
   kind: RedisKind,
   { masterPort, replicas }: Replication
 ): Promise<number> {
-  const [port = 0] = await freePorts(1)
+  const port = await freePort()
   const folder = await newFolder(t)
   const file = join(folder, 'sentinel.conf')
   const settings = [
