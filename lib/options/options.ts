@@ -207,8 +207,8 @@ export interface SupersessionOptions extends ErrorsOptions {
   /**
    * How tokens travel. `any` takes both from a client, and gives what `st-auth-mode` asks for.
    * @defaultValue `'any'`, and for a new session the request's `st-auth-mode`; without that header
-   * cookies for a redirect or a form of the same origin (`Sec-Fetch-Mode: navigate`), and headers for
-   * all others
+   * cookies for a page of the same origin (`Sec-Fetch-Site`) and for a redirect after a login
+   * elsewhere (`Sec-Fetch-Mode: navigate`), and headers for all others
    */
   readonly getTokenTransferMethod?: (context: {
     readonly request: FastifyRequest

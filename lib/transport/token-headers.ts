@@ -107,19 +107,20 @@ export function methodForNewSession(
   return chosen
 }
 
-/** A client that says nothing of cookies, such as curl, is given headers. */
+/** A client that says nothing of cookies and is no page of ours, such as curl, is given headers. */
 function wantedMethod(request: FastifyRequest): TransferMethod {
   const wanted = readHeader(request, 'st-auth-mode')?.toLowerCase()
-  return wanted === 'cookie' || (wanted === undefined && isPage(request)) ? 'cookie' : 'header'
+  if (wanted === 'cookie' || wanted === 'header') return wanted
+  return isFromPage(request) ? 'cookie' : 'header'
 }
 
 /**
- * A redirect after a login elsewhere, or a form of the same origin: the browser keeps no header of a
- * page. A form of another origin does not count, since it would log its visitors in to any account.
+ * A page of the same origin, by a script or a form, or a redirect after a login elsewhere. What comes
+ * from a page of another origin does not count: it would log its visitors in to any account.
  */
-function isPage({ method, headers }: FastifyRequest): boolean {
-  const isOwn = method === 'GET' || headers['sec-fetch-site'] === 'same-origin'
-  return isOwn && headers['sec-fetch-mode'] === 'navigate'
+function isFromPage({ method, headers }: FastifyRequest): boolean {
+  if (headers['sec-fetch-site'] === 'same-origin') return true
+  return method === 'GET' && headers['sec-fetch-mode'] === 'navigate'
 }
 
 export function otherMethod(method: TransferMethod): TransferMethod {

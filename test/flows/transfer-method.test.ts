@@ -142,7 +142,7 @@ for (const [asked, given] of [
   })
 }
 
-test('a login by a form of the same origin, or after a redirect, is given cookies', async (t) => {
+test('a login by a page of the same origin, or after a redirect, is given cookies', async (t) => {
   const { app } = await buildApp(t)
   app.get('/callback', async (request, reply) => {
     await app.sessions.create(request, reply, { userId: 'ada' })
@@ -156,10 +156,15 @@ test('a login by a form of the same origin, or after a redirect, is given cookie
       headers: { 'sec-fetch-mode': 'navigate', 'sec-fetch-site': site, ...more }
     })
   t.ok(wasSet(await form('same-origin'), 'cookie'))
-  t.ok(wasSet(await form('same-origin', { 'sec-fetch-mode': 'cors' }), 'header'))
+  t.ok(wasSet(await form('same-origin', { 'sec-fetch-mode': 'cors' }), 'cookie'), 'a script')
+  t.ok(wasSet(await form('same-origin', { 'st-auth-mode': 'misspelt' }), 'cookie'))
   t.ok(wasSet(await form('same-origin', { 'st-auth-mode': 'header' }), 'header'))
   for (const site of ['same-site', 'cross-site', 'none'])
-    t.ok(wasSet(await form(site), 'header'), `${site}: a page must not log its visitors in`)
+    for (const mode of ['navigate', 'cors'])
+      t.ok(
+        wasSet(await form(site, { 'sec-fetch-mode': mode }), 'header'),
+        `${site}: a page must not log its visitors in`
+      )
   const headers = { 'sec-fetch-mode': 'navigate', 'sec-fetch-site': 'cross-site' }
   t.ok(wasSet(await app.inject({ url: '/callback', headers }), 'cookie'), 'a redirect back')
 })
