@@ -10,15 +10,17 @@ export class OptionsError extends TypeError {
   readonly option: string
   /** What would have been right, as the end of a sentence: `an integer from 400 to 599`. */
   readonly expected: string
-  /** The type of the value that was given. */
-  readonly received: string
+  /** The type of the value that was given; `undefined` where its type is not what was wrong. */
+  readonly received: string | undefined
 
   /**
-   * @param value - What was given. Only its type is kept.
+   * @param value - What was given. Only its type is kept. Left out where its type is not what was
+   * wrong.
    */
-  constructor(option: string, expected: string, value?: unknown) {
-    const received = typeName(value)
-    super(`Option '${option}' must be ${expected}, received ${received}`)
+  constructor(option: string, expected: string, ...value: readonly [value?: unknown]) {
+    const received = value.length === 0 ? undefined : typeName(value[0])
+    const end = received === undefined ? '' : `, received ${received}`
+    super(`Option '${option}' must be ${expected}${end}`)
     this.name = 'OptionsError'
     this.option = option
     this.expected = expected
@@ -107,8 +109,7 @@ export function checkNames(
       const option = path === '' ? name : `${path}.${name}`
       const nearest = nearestName(name, names)
       const expected = nearest === undefined ? `one of ${[...names].join(', ')}` : `'${nearest}'`
-      const given = (value as Record<string, unknown>)[name]
-      throw new OptionsError(option, `${expected}: there is no such option`, given)
+      throw new OptionsError(option, `${expected}: there is no such option`)
     }
   }
 }

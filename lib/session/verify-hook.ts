@@ -46,9 +46,11 @@ export function refuseTakenProperty(app: FastifyInstance, property: string): voi
 /** Adds `app.verifySession`, `request.verifySession` and the request's property for the session. */
 export function decorateSession(app: FastifyInstance, settings: VerifySessionSettings): void {
   noteSessionHooks(app)
-  app.decorate('verifySession', (options?: VerifySessionOptions) =>
-    verifySessionHook(settings, options)
-  )
+  app.decorate('verifySession', (options?: VerifySessionOptions, ...others: unknown[]) => {
+    if (others.length > 0)
+      throw new TypeError('app.verifySession makes a hook: write preHandler: app.verifySession()')
+    return verifySessionHook(settings, options)
+  })
   app.decorateRequest(settings.property, null)
   app.decorateRequest('verifySession', async function (options: VerifySessionOptions = {}) {
     return verifySessionByHand(settings, this, options) as Promise<Session>
@@ -77,6 +79,8 @@ function verifySessionHook(
     doneAfterPayload?: Done
   ) {
     const done = (doneAfterPayload ?? payloadOrDone) as Done
+    if (typeof done !== 'function')
+      throw new TypeError('A hook is called by Fastify: by hand, await request.verifySession()')
     // A route that does not exist is 404 for everybody.
     if (request.is404) return done()
     let session: Awaitable<Session | null>

@@ -22,6 +22,10 @@ test('an options error never holds the value', (t) => {
 test('null and arrays are called by their names', (t) => {
   t.equal(new OptionsError('a', 'an object', null).received, 'null')
   t.equal(new OptionsError('a', 'an object', []).received, 'array')
-  t.equal(new OptionsError('a', 'an object').received, 'undefined')
+  t.equal(new OptionsError('a', 'an object', undefined).received, 'undefined')
+  t.match(new OptionsError('a', 'a free name'), {
+    received: undefined,
+    message: /^Option 'a' must be a free name$/
+  })
   t.end()
 })

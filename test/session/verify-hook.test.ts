@@ -1,4 +1,8 @@
-import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, {
+  type FastifyReply,
+  type FastifyRequest,
+  type preHandlerHookHandler
+} from 'fastify'
 import { test } from 'tap'
 import supersession, { OptionsError, UnauthorisedError } from '../../lib/index.ts'
 import { addRoutes, buildApp, FAST_KEYS } from '../builders/app.ts'
@@ -54,6 +58,23 @@ test('an optional session is null without tokens, and refused when it is expired
   t.same((await client.get('/maybe')).json(), { userId: 'ada' })
   clock.advance(3600)
   t.same((await client.get('/maybe')).json(), { message: 'try refresh token' })
+})
+
+test('a hook that is not made, or is called by hand, says what to write', async (t) => {
+  const { app } = await buildApp(t)
+  const errors: Error[] = []
+  app.addHook('onError', async (_request, _reply, error) => void errors.push(error))
+  const unmade = app.verifySession as unknown as preHandlerHookHandler
+  app.get('/unmade', { preHandler: unmade }, async () => ({}))
+  app.get('/by-hand', async (request, reply) => {
+    const hook = app.verifySession() as (request: FastifyRequest, reply: FastifyReply) => void
+    hook(request, reply)
+    return {}
+  })
+  t.equal((await app.inject('/unmade')).statusCode, 500)
+  t.match(errors.at(-1)?.message, /write preHandler: app\.verifySession\(\)/)
+  t.equal((await app.inject('/by-hand')).statusCode, 500)
+  t.match(errors.at(-1)?.message, /await request\.verifySession\(\)/)
 })
 
 test('request.verifySession verifies by hand and sets the session', async (t) => {
