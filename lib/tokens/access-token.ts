@@ -152,9 +152,13 @@ export class AccessTokenVerifier {
     if (!this.#takes(key.kind)) return 'key-kind'
     const timeliness = refusalByTime(payload, nowMs)
     if (timeliness !== null) return timeliness
-    const verified = { text: copyOf(text), payload: deepFreeze(payload), key }
-    this.#verified.add(verified)
-    if (!isKnown) this.#digests.add(digest)
+    const verified = { text, payload: deepFreeze(payload), key }
+    if (isKnown) {
+      this.#verified.addAgain(verified)
+    } else {
+      this.#verified.add(verified)
+      this.#digests.add(digest)
+    }
     return verified
   }
 
@@ -235,11 +239,6 @@ export function longestTokenLength(facts: AccessTokenFacts, algorithm: SigningAl
   const bytes = [MAX_HEADER_BYTES, Buffer.byteLength(payload), SIGNATURE_BYTES[algorithm]]
   // Base64url: four characters for three bytes, and two dots.
   return bytes.reduce((length, part) => length + Math.ceil((part * 4) / 3), 2)
-}
-
-/** V8 keeps all of a header that a string was cut out of, and with it every other cookie. */
-function copyOf(text: string): string {
-  return Buffer.from(text).toString('latin1')
 }
 
 /** Reads a JWT that calls itself an access token of version 5, without believing it. */

@@ -9,6 +9,7 @@ const BYTES_PER_CHARACTER = 1.5
 
 /** An access token with the key that verified it. */
 export interface VerifiedToken extends AccessToken {
+  text: string
   readonly key: VerificationKey
 }
 
@@ -17,6 +18,8 @@ interface Entry {
   isUsed: boolean
 }
 
+/** Of the tokens that come back to a full cache one of so many is given a place. */
+const RETURNS_PER_PLACE = 16
 /** So many used tokens stay when room is made for one, so that nobody waits for a long search. */
 const MAX_SPARED = 100
 
@@ -35,6 +38,7 @@ export class VerifiedTokens {
   #queue: Entry[] = []
   #first = 0
   #bytes = 0
+  #returns = 0
 
   /** @param maxBytes - How much memory the tokens take, about. 0 remembers none. */
   constructor(maxBytes: number) {
@@ -55,9 +59,19 @@ export class VerifiedTokens {
     while (this.#bytes + bytes > this.#maxBytes) this.#evict()
     // Another key may have verified it before; that entry leaves with its turn.
     const entry = { token, isUsed: false }
+    token.text = copyOf(token.text)
     this.#byEnd.set(end, entry)
     this.#queue.push(entry)
     this.#bytes += bytes
+  }
+
+  /**
+   * Adds a token that was here before. Where not all of them have room most stay out: each would
+   * leave again before it is used, and to move it in and out costs more than to check it once more.
+   */
+  addAgain(token: VerifiedToken): void {
+    const isFull = this.#bytes + weightOf(token) > this.#maxBytes
+    if (!isFull || ++this.#returns % RETURNS_PER_PLACE === 0) this.add(token)
   }
 
   #evict(): void {
@@ -81,6 +95,11 @@ export class VerifiedTokens {
     }
     return entry
   }
+}
+
+/** V8 keeps all of a header that a string was cut out of, and with it every other cookie. */
+function copyOf(text: string): string {
+  return Buffer.from(text).toString('latin1')
 }
 
 function weightOf({ text }: VerifiedToken): number {

@@ -65,6 +65,17 @@ test('a token that is larger than the cache is not remembered', async (t) => {
   t.equal(tokens.find(one.text), undefined)
 })
 
+test('of tokens that come back to a full cache few are given a place', async (t) => {
+  const tokens = new VerifiedTokens(450 * 1000)
+  const all = Array.from({ length: 2000 }, (_, index) => token(`token-${index}`))
+  for (const one of all.slice(0, 1000)) tokens.addAgain(one)
+  const kept = () => all.filter(({ text }) => tokens.find(text) !== undefined)
+  t.equal(kept().length, 1000, 'all, while there is room')
+  for (const one of all.slice(1000)) tokens.addAgain(one)
+  const newcomers = kept().filter((one) => all.indexOf(one) >= 1000).length
+  t.ok(newcomers > 0 && newcomers < 100, `${newcomers} of 1000`)
+})
+
 function digestOf(text: string): Buffer {
   return hash('sha256', text, 'buffer')
 }
