@@ -146,7 +146,7 @@ export class AccessTokenVerifier {
     if (key.usableUntil < nowMs) return 'unknown-key'
     const digest = hash('sha256', key.salt + text, 'buffer')
     const isKnown = this.#digests.has(digest)
-    const payload = isKnown ? payloadIn(text) : key.verify(text)
+    const payload = isKnown ? readVerified(text) : key.verify(text)
     if (payload === null) return isSessionPayload(payloadIn(text)) ? 'signature' : 'malformed'
     if (!isSessionPayload(payload)) return 'malformed'
     if (!this.#takes(key.kind)) return 'key-kind'
@@ -255,6 +255,12 @@ function decode(text: string): { header: Header; payload: unknown } | null {
   } catch {
     return null
   }
+}
+
+/** The payload of a token that was verified before: there is nothing left to check of its encoding. */
+function readVerified(text: string): unknown {
+  const payload = text.slice(text.indexOf('.') + 1, text.lastIndexOf('.'))
+  return JSON.parse(Buffer.from(payload, 'base64url').toString())
 }
 
 function payloadIn(text: string): unknown {
