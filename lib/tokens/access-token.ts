@@ -144,7 +144,8 @@ export class AccessTokenVerifier {
 
   #verifyWith(key: VerificationKey, text: string, nowMs: number): AccessToken | TokenRefusal {
     if (key.usableUntil < nowMs) return 'unknown-key'
-    const digest = hash('sha256', key.salt + text, 'buffer')
+    // By way of a string: a Buffer that comes from OpenSSL costs half as much as the hash.
+    const digest = Buffer.from(hash('sha256', key.salt + text, 'base64url'), 'base64url')
     const isKnown = this.#digests.has(digest)
     const payload = isKnown ? readVerified(text) : key.verify(text)
     if (payload === null) return isSessionPayload(payloadIn(text)) ? 'signature' : 'malformed'
