@@ -32,6 +32,7 @@ test('the example of the README does what it says', async (t) => {
   const app = await run(t, examples[0])
   const client = new Client(app, 'cookie')
   t.equal((await client.get('/me')).statusCode, 401)
+  t.equal((await client.post('/login')).statusCode, 422, 'without a body')
   t.same((await client.login('ada')).json(), { ok: true })
   t.same((await client.get('/me')).json(), { userId: 'ada' })
   const missing = await client.get('/items/5')
