@@ -34,7 +34,8 @@ export async function buildApp(options = {}) {
     // Somebody who is unknown takes as long as a wrong password.
     const user = users.get(name) ?? { salt: Buffer.alloc(16), key: Buffer.alloc(32) }
     const key = await hash(password, user.salt, 32)
-    if (!timingSafeEqual(key, user.key)) throw new HTTPException(401, 'Wrong name or password')
+    // 403 and not 401: the browser SDK takes a 401 for an expired session, and refreshes.
+    if (!timingSafeEqual(key, user.key)) throw new HTTPException(403, 'Wrong name or password')
     await app.sessions.create(request, reply, { userId: name })
     return { name }
   })

@@ -17,6 +17,6 @@ test('a wrong password is refused', async (t) => {
   const post = (url, password) =>
     app.inject({ method: 'POST', url, payload: { name: 'ada', password } })
   assert.equal((await post('/signup', 'correct horse')).statusCode, 201)
-  assert.equal((await post('/login', 'battery staple')).statusCode, 401)
+  assert.equal((await post('/login', 'battery staple')).statusCode, 403)
   assert.equal((await post('/login', 'correct horse')).statusCode, 200)
 })
