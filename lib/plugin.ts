@@ -5,7 +5,7 @@ import { installErrors } from './errors/plugin.ts'
 import { KeyRing } from './keys/key-ring.ts'
 import { RefreshKeys } from './keys/refresh-keys.ts'
 import { deriveKeys } from './keys/secrets.ts'
-import { OptionsError } from './options/checks.ts'
+import { checkNames, OptionsError } from './options/checks.ts'
 import { COOKIE_NAMES } from './options/cookies.ts'
 import type { SupersessionOptions } from './options/options.ts'
 import { partOptions, resolveSettings, SESSION_OPTIONS, type Settings } from './options/resolve.ts'
@@ -59,11 +59,12 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   app.decorate(COOKIE_NAMES, settings.cookies.names)
   app.addHook('onSend', tokenReply.onSend)
 
-  const apis = { ...sessionApis(sessions, settings.requestProperty), ...deviceApis(context) }
-  await app.register(
-    async (scope) => registerRoutes(scope, settings.override.apis?.(apis) ?? apis),
-    { prefix: settings.appInfo.routeBasePath }
-  )
+  const ours = { ...sessionApis(sessions, settings.requestProperty), ...deviceApis(context) }
+  const apis = settings.override.apis?.(ours) ?? ours
+  checkNames(apis, Object.keys(ours), 'override.apis')
+  await app.register(async (scope) => registerRoutes(scope, apis), {
+    prefix: settings.appInfo.routeBasePath
+  })
 
   const stopCleanup = startCleanup(store, { clock: context.clock, log: app.log })
   const watch = openRevocationWatch(context, app.log)

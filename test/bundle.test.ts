@@ -52,3 +52,27 @@ for (const format of ['esm', 'cjs'] as const) {
     t.same(JSON.parse(stdout), [{ ok: 'function', verifier: 'function' }, true, 500])
   })
 }
+
+test('a bundle that is CommonJS loads the driver of a store', async (t) => {
+  // Where the driver is found.
+  const outfile = join(process.cwd(), '.build', 'store-bundle.cjs')
+  const contents = `
+import { lmdbStore } from './lib/stores/lmdb.ts'
+const store = lmdbStore({ path: process.argv[2] })
+console.log(store.listKeys().length)
+void store.close()
+`
+  await build({
+    stdin: { contents, resolveDir: process.cwd(), loader: 'ts' },
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    external: ['lmdb'],
+    outfile,
+    logLevel: 'silent'
+  })
+  const { NODE_V8_COVERAGE: _, NODE_OPTIONS: __, ...env } = process.env
+  const { stdout } = await run(process.execPath, [outfile, await newFolder(t)], { env })
+  t.equal(stdout, '0\n')
+})

@@ -38,6 +38,8 @@ interface Handling {
   errors: number
   /** Whose headers are on the reply already; cookies among them would be added twice. */
   applied: NormalizedError | undefined
+  /** Another error that a handler passed on, and who answers it: that is what is reported. */
+  passedOn: { readonly error: NormalizedError; readonly entry: Entry | undefined } | undefined
 }
 
 /**
@@ -69,7 +71,8 @@ export function handleError(thrown: unknown, request: FastifyRequest, reply: Fas
     startedNs: startOfHandling(),
     used: undefined,
     errors: 0,
-    applied: undefined
+    applied: undefined,
+    passedOn: undefined
   }
   guard(handling, () => start(handling, thrown))
 }
@@ -94,6 +97,7 @@ function start(handling: Handling, thrown: unknown): void {
   // A serialiser that the route set is applied even to strings.
   reply.serializer(null as never)
   cleanHeaders(reply, settings.stripHeaders)
+  handling.passedOn = undefined
   if (error.error instanceof SessionError && error.error.clearTokens)
     callSafely(request, () => settings.clearTokens?.(request))
   answer(handling, error)
@@ -180,14 +184,24 @@ function invoke(
     status: error.status,
     original,
     next: (other: unknown = shown) =>
-      askNext(handling, other === shown ? error : normalize(handling, other))
+      other === shown ? askNext(handling, error) : passOn(handling, normalize(handling, other))
   }
   return handler.call(owner, shown, request, reply, context)
 }
 
 /** What the next handler says, for the handler that asks. */
 function askNext(handling: Handling, error: NormalizedError): HandlerResult {
+  return ask(handling, error, nextHandler(handling, error))
+}
+
+/** What is said of another error than the one that a handler was given. */
+function passOn(handling: Handling, error: NormalizedError): HandlerResult {
   const entry = nextHandler(handling, error)
+  handling.passedOn = { error, entry }
+  return ask(handling, error, entry)
+}
+
+function ask(handling: Handling, error: NormalizedError, entry: Entry | undefined): HandlerResult {
   if (entry === undefined) return defaultReply(error, handling.request, handling.settings)
   return invoke(handling, error, shownError(error, entry), entry)
 }
@@ -251,8 +265,9 @@ function send(
   report(handling, error, entry)
 }
 
-function report(handling: Handling, error: NormalizedError, entry: Entry | undefined): void {
-  const { original, request, reply, settings, startedNs } = handling
+function report(handling: Handling, found: NormalizedError, handler: Entry | undefined): void {
+  const { original, request, reply, settings, startedNs, passedOn } = handling
+  const { error, entry } = passedOn ?? { error: found, entry: handler }
   const { statusCode: status } = reply
   reportHandled({ error, original, entry, status, request, reply, startedNs }, settings)
 }

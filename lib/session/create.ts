@@ -42,10 +42,13 @@ export async function createSession(
   }
   const tokens = await newSession(context, input, withAntiCsrf, device)
   const other = otherMethod(method)
+  // A form of another page logs its visitor in to no account, and out of none.
+  const isFromWebsite = foreignOriginOf(context, request) === null
   // Of two sessions in one client, the one that was not just made would win somewhere.
-  if (hasAccessToken(context, request, other)) context.tokenReply.clear(request, other)
+  if (isFromWebsite && hasAccessToken(context, request, other))
+    context.tokenReply.clear(request, other)
   context.tokenReply.issue(request, tokens, method)
-  if (input.keepOldSession !== true) await endOldSession(context, request)
+  if (isFromWebsite && input.keepOldSession !== true) await endOldSession(context, request)
   const session = new VerifiedSession(context, tokens.accessToken, method, request)
   const of = { sessionHandle: session.handle, userId: session.userId, request }
   publish({ kind: 'created', ...of })
@@ -53,9 +56,8 @@ export async function createSession(
   return session
 }
 
-/** Ends the session whose access token came with a login, if it is good and came from the website. */
+/** Ends the session whose access token came with a login, if it is good. */
 async function endOldSession(context: SessionContext, request: FastifyRequest): Promise<void> {
-  if (foreignOriginOf(context, request) !== null) return
   const { names } = context.settings.cookies
   const { accessToken, moreAccessTokens } = parseCookies(names, request.headers.cookie)
   for (const text of [

@@ -1,3 +1,4 @@
+import { checkNames } from '../options/checks.ts'
 import type { SessionOverrides } from '../options/options.ts'
 import { expectedWithoutRequest } from './anti-csrf.ts'
 import { checkingArguments } from './check-arguments.ts'
@@ -21,6 +22,8 @@ const JWT_VALIDITY_SECONDS = 3_153_600_000
  *
  * What stands above, `request.session`, hooks and routes, goes through the answer, so that an
  * override holds everywhere.
+ *
+ * @throws {@link OptionsError} The app overrides a function that there is none of.
  */
 export function createSessions(
   shared: Omit<SessionContext, 'sessions'>,
@@ -30,6 +33,7 @@ export function createSessions(
   const context = { ...shared, sessions: undefined as unknown as Sessions }
   const ours = checkingArguments(ownSessions(context))
   context.sessions = override?.(ours) ?? ours
+  checkNames(context.sessions, Object.keys(ours), 'override.functions')
   return context.sessions
 }
 

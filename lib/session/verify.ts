@@ -22,6 +22,7 @@ import {
 import type { SessionContext, VerifyContext } from './context.ts'
 import { publish } from './events.ts'
 import { endOfSession, renewAccessToken } from './issue-tokens.ts'
+import { createdAtOf } from './records.ts'
 import { confirmByUse } from './rotation.ts'
 import { VerifiedSession } from './session.ts'
 import type {
@@ -152,15 +153,18 @@ async function firstGood(
 
 /**
  * A cookie of the protocol's first generation asks for one refresh, whose reply clears it. A token
- * that comes from a refresh passes beside it: a sibling domain may have set the cookie, where no
- * reply of ours can clear it.
+ * of a session that was refreshed passes beside it: a sibling domain may have set the cookie, where
+ * no reply of ours can clear it.
  */
 async function onlyRefreshed(
   found: Awaitable<AccessToken | SessionErrorReason>
 ): Promise<AccessToken | SessionErrorReason> {
   const token = await found
-  if (typeof token === 'string' || token.payload.parentRefreshTokenHash1 !== null) return token
-  return 'first-generation'
+  if (typeof token === 'string') return token
+  const { parentRefreshTokenHash1, iat, sessionHandle } = token.payload
+  // The second is of a token that was renewed when the first one was used.
+  const isRefreshed = parentRefreshTokenHash1 !== null || iat * 1000 > createdAtOf(sessionHandle)
+  return isRefreshed ? token : 'first-generation'
 }
 
 function noSession(

@@ -13,8 +13,11 @@ import type {
   StoredKey
 } from './store.ts'
 
+/* c8 ignore start: a bundle that is CommonJS has `require`, and no URL of its own */
+const load = typeof require === 'function' ? require : createRequire(import.meta.url)
+/* c8 ignore stop */
 // Not by import: the declarations of lmdb do not compile as those of an ES module.
-const { open } = createRequire(import.meta.url)('lmdb') as {
+const { open } = load('lmdb') as {
   open(options: Readonly<Record<string, unknown>>): Environment
 }
 

@@ -55,11 +55,12 @@ export class VerifiedTokens {
   add(token: VerifiedToken): void {
     const bytes = weightOf(token)
     if (bytes > this.#maxBytes) return
+    // First: what is cut out of the text holds on to it.
+    token.text = copyOf(token.text)
     const end = token.text.slice(-KEY_LENGTH)
     while (this.#bytes + bytes > this.#maxBytes) this.#evict()
     // Another key may have verified it before; that entry leaves with its turn.
     const entry = { token, isUsed: false }
-    token.text = copyOf(token.text)
     this.#byEnd.set(end, entry)
     this.#queue.push(entry)
     this.#bytes += bytes

@@ -67,6 +67,22 @@ test('an unhandled error is logged once, with its stack, and told to the app', a
   t.match(published, [{ kind: 'unhandled', error, key: null, status: 500 }])
 })
 
+test('an error that a handler passes on is the one that is logged and told', async (t) => {
+  const published = listen(t)
+  const { app, lines } = await errorApp(t)
+  const error = new Error('db is gone')
+  app.setExceptionHandler(404, (_error, _request, _reply, { next }) => next(error))
+  app.setExceptionHandler('UNAUTHORISED', (_error, _request, _reply, { next }) => next(error))
+  throwing(app, '/missing', new HTTPException(404))
+  throwing(app, '/refused', new UnauthorisedError())
+  for (const url of ['/missing', '/refused']) {
+    t.equal((await app.inject(url)).statusCode, 500)
+    const errors = lines.filter(({ level }) => level === 50)
+    t.match(errors.at(-1), { err: { message: 'db is gone' }, route: url })
+    t.match(published.at(-1), { kind: 'unhandled', error, key: null, status: 500 })
+  }
+})
+
 test('with a catch-all of the app the error is still logged and told', async (t) => {
   const published = listen(t)
   const { app, lines } = await errorApp(t)

@@ -1,5 +1,7 @@
+import Fastify from 'fastify'
 import { test } from 'tap'
-import { buildApp } from '../builders/app.ts'
+import supersession, { type SessionApis, type Sessions } from '../../lib/index.ts'
+import { buildApp, FAST_KEYS } from '../builders/app.ts'
 import { Client } from '../builders/client.ts'
 
 test('an overridden function is what requests, hooks and routes go through', async (t) => {
@@ -97,4 +99,19 @@ test('overrides of refresh and sign-out find the session when the original has a
   t.equal((await client.refresh()).statusCode, 200)
   t.equal((await client.post('/auth/signout')).statusCode, 200)
   t.same(seen, ['refreshed ada', 'ended ada'])
+})
+
+test('what there is none of cannot be overridden', async (t) => {
+  const overrides = [
+    [{ functions: (ours: Sessions) => ({ ...ours, createNewSession: ours.create }) }, /functions/],
+    [{ apis: (ours: SessionApis) => ({ ...ours, signOutPost: undefined }) }, /apis/]
+  ] as const
+  for (const [override, message] of overrides) {
+    const app = Fastify()
+    await t.rejects(async () => app.register(supersession, { ...FAST_KEYS, override }), {
+      code: 'SUPERSESSION_INVALID_OPTION',
+      message
+    })
+    await app.close()
+  }
 })

@@ -120,6 +120,23 @@ test('by cookie: beside sIdRefreshToken a token has to come from a refresh', asy
   for (const url of ['/me', '/maybe']) t.equal((await get(url)).statusCode, 200)
 })
 
+test('by cookie: beside sIdRefreshToken one refresh is enough', async (t) => {
+  const { app, clock } = await appWith(t)
+  const client = new Client(app, 'cookie')
+  await client.login()
+  clock.advance(1)
+  await client.refresh()
+  const send = async (method: 'GET' | 'POST', url: string) => {
+    const cookie = `sAccessToken=${client.accessToken}; sIdRefreshToken=x`
+    const reply = await app.inject({ method, url, headers: { cookie } })
+    const renewed = reply.cookies.find(({ name }) => name === 'sAccessToken')
+    if (renewed !== undefined) client.accessToken = renewed.value
+    return reply.statusCode
+  }
+  for (const _use of [1, 2, 3]) t.equal(await send('GET', '/me'), 200)
+  t.equal(await send('POST', '/auth/signout'), 200)
+})
+
 test('by cookie: two access cookies ask for a refresh where neither is good', async (t) => {
   const { app } = await appWith(t)
   const { accessToken } = await app.sessions.issue({ userId: 'ada' })

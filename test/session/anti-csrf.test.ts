@@ -169,9 +169,18 @@ test('a login ends the session that the request still has, unless the app keeps 
     const { handle: last } = (await client.login('ada')).json()
     t.same((await handles()).sort(), [first, last].sort())
     const headers = { origin: 'https://evil.example' }
-    await client
+    const reply = await client
       .copy()
       .request({ method: 'POST', url: '/login', payload: { userId: 'eve' }, headers })
+    const forged = { cookie: `sAccessToken=${client.accessToken}`, ...headers }
+    const form = await app.inject({
+      method: 'POST',
+      url: '/login',
+      payload: { userId: 'eve' },
+      headers: forged
+    })
+    t.equal(reply.statusCode, 200)
+    t.equal(form.headers['set-cookie'], undefined, 'nor does it take cookies away')
     t.ok((await handles()).includes(last) || method === 'header', 'a foreign page ends nothing')
   }
 })

@@ -1,4 +1,6 @@
 import { hash } from 'node:crypto'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { test } from 'tap'
 import {
   VerifiedDigests,
@@ -74,6 +76,23 @@ test('of tokens that come back to a full cache few are given a place', async (t)
   for (const one of all.slice(1000)) tokens.addAgain(one)
   const newcomers = kept().filter((one) => all.indexOf(one) >= 1000).length
   t.ok(newcomers > 0 && newcomers < 100, `${newcomers} of 1000`)
+})
+
+test('a token does not hold on to the header that it was cut out of', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
+  const tokens = new VerifiedTokens(450 * 1000)
+  const heap = () => {
+    collectGarbage()
+    return process.memoryUsage().heapUsed
+  }
+  const before = heap()
+  for (let index = 0; index < 500; index++) {
+    const header = Buffer.alloc(100_000, `token-${index}.`).toString('latin1')
+    tokens.add({ ...token('x'), text: header.slice(0, 100) })
+  }
+  const grownMB = (heap() - before) / 2 ** 20
+  t.ok(grownMB < 10, `${grownMB.toFixed(1)} MB, where all headers are 50`)
 })
 
 function digestOf(text: string): Buffer {
