@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest, RouteOptions } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import { checkNames } from '../options/checks.ts'
 import { AllowedMethods } from './allowed-methods.ts'
 import { handleError } from './error-handler.ts'
 import { installNotFound } from './not-found.ts'
@@ -108,6 +109,7 @@ function handlerSetter(
 ): (key: ExceptionKey, handler: never, options?: { override?: boolean }) => FastifyInstance {
   return function setHandler(this: FastifyInstance, key, handler, options) {
     if (layer.frozen) throw new ExceptionRegistryError('SUPERSESSION_HANDLERS_FROZEN')
+    checkNames(options ?? {}, ['override'], 'setExceptionHandler')
     const entry = { key, handler: handler as ExceptionHandler, owner: this, overrides: undefined }
     ownScope(this, layer)[table].set(entry, options?.override)
     return this

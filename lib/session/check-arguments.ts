@@ -92,10 +92,10 @@ const parameters: Readonly<Partial<Record<keyof Sessions, Checks>>> = {
   list: { userId: text, options: tenantOptions },
   devices: { userId: text, options: tenantOptions },
   info: { handle: text },
-  updateData: { handle: text },
+  updateData: { handle: text, data: anything },
   mergePayload: { handle: text, update: object },
   fetchClaim: { handle: text, claim: checkClaim },
-  setClaim: { handle: text, claim: checkClaim },
+  setClaim: { handle: text, claim: checkClaim, value: anything },
   getClaim: { handle: text, claim: checkClaim },
   removeClaim: { handle: text, claim: checkClaim },
   validateClaims: { handle: text, override: optional(functionOf()) },
@@ -112,6 +112,10 @@ const parameters: Readonly<Partial<Record<keyof Sessions, Checks>>> = {
   rotateKeys: { options: optional(options({ revoke: boolean })) }
 }
 
+function isGiven(value: unknown): boolean {
+  return value !== undefined
+}
+
 /** The same functions, which refuse what they do not understand, by name, before they do anything. */
 export function checkingArguments(sessions: Sessions): Sessions {
   const checked: Record<string, unknown> = { ...sessions }
@@ -121,6 +125,13 @@ export function checkingArguments(sessions: Sessions): Sessions {
     checked[name] = async (...args: unknown[]) => {
       for (const [index, [parameter, check]] of entries.entries())
         check(args[index], `sessions.${name}.${parameter}`)
+      // One too many is meant for something: a tenant, an option. Functions of one argument are given
+      // more by `handles.map(sessions.revoke)`.
+      if (entries.length > 1 && args.slice(entries.length).some(isGiven))
+        throw new OptionsError(
+          `sessions.${name}`,
+          `called with ${entries.length} arguments at most`
+        )
       return call(...args)
     }
   }

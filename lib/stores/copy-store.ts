@@ -1,3 +1,4 @@
+import { OptionsError } from '../options/checks.ts'
 import type { SessionPage, SessionStore } from './store.ts'
 
 /** Sessions that are read at a time. */
@@ -22,9 +23,13 @@ export interface CopiedStore {
  *
  * Run it while no process uses either store: what a session goes through meanwhile would be lost.
  * Nothing that is there is overwritten, so a copy that broke off can be started again.
+ *
+ * @throws {@link OptionsError} `userIds` is one text.
  */
 export async function copyStore(options: CopyStoreOptions): Promise<CopiedStore> {
   const { from, to, userIds } = options
+  // Letter by letter it would be a list, too.
+  if (typeof userIds === 'string') throw new OptionsError('userIds', 'a list of ids', userIds)
   const keys = await copyKeys(from, to)
   let sessions = 0
   for await (const userId of userIds) sessions += await copySessions(from, to, userId)

@@ -168,9 +168,8 @@ export class TokenReply {
     if (clear !== null) this.#clear(request, reply, clear, issued?.method)
     if (issued !== null) this.#issue(request, reply, issued.tokens, issued.method)
     if (bind !== null) this.#bind(request, reply, bind)
-    // Whoever stores such a reply stores a session with it.
     if (issued !== null || clear !== null || bind !== null || clearOlder.length > 0)
-      reply.header('cache-control', 'no-store')
+      forbidStoring(reply)
   }
 
   #issue(
@@ -253,6 +252,19 @@ export class TokenReply {
     if (parseCookies(cookies.names, request.headers.cookie).hasIdRefreshToken)
       reply.header('set-cookie', clearedLegacyCookie(cookies, this.#sameSite(request)))
   }
+}
+
+/** For one kind of cache, such as a CDN's, in the place of `Cache-Control` (RFC 9213). */
+const TARGETED = /-cache-control$|^surrogate-control$/
+
+/** Whoever stores such a reply stores a session with it. */
+function forbidStoring(reply: FastifyReply): void {
+  for (const name of Object.keys(reply.getHeaders())) {
+    if (!TARGETED.test(name)) continue
+    reply.removeHeader(name)
+    reply.raw.removeHeader(name)
+  }
+  reply.header('cache-control', 'no-store')
 }
 
 function handleOf(tokens: IssuedTokens): string {

@@ -245,6 +245,8 @@ test('one scope has one handler per key, unless it says that it overrides', asyn
     code: 'SUPERSESSION_DUPLICATE_HANDLER',
     message: /RangeError/
   })
+  const misspelt: object = { overide: true }
+  t.throws(() => app.setExceptionHandler(RangeError, named('third'), misspelt), /'override'/)
   app.setExceptionHandler(RangeError, named('third'), { override: true })
   throwing(app, '/', new RangeError())
   t.equal(await answererOf(app, '/'), 'third')

@@ -57,6 +57,11 @@ test('a copy that is started again adds what is missing and overwrites nothing',
   t.same(await copyStore({ from, to, userIds: userIds() }), { sessions: 0, keys: 0 })
 })
 
+test('one user is a list of one', async (t) => {
+  const [from, to] = [memoryStore(), memoryStore()]
+  await t.rejects(copyStore({ from, to, userIds: 'ada' }), /'userIds' must be a list of ids/)
+})
+
 test('a process that adds keys meanwhile is noticed', async (t) => {
   const [from, to] = [memoryStore(), memoryStore()]
   await from.addKey(newKey('dynamic'), null)
