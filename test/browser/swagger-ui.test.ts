@@ -58,7 +58,8 @@ void t.test('Swagger UI shows a lock where a session is verified', { skip }, asy
 })
 
 void t.test('its lock sends a header access token', { skip }, async (t) => {
-  const { page, foreign } = await openDocs(t, await startApp(t))
+  const app = await startApp(t, { getTokenTransferMethod: () => 'header' })
+  const { page, foreign } = await openDocs(t, app)
   t.equal((await execute(page, '/open')).status, 200)
   t.equal((await execute(page, '/me')).status, 401)
 
@@ -79,10 +80,7 @@ void t.test(
   'where tokens travel in cookies, a login on the page is enough',
   { skip },
   async (t) => {
-    const { page, foreign } = await openDocs(
-      t,
-      await startApp(t, { getTokenTransferMethod: () => 'cookie' })
-    )
+    const { page, foreign } = await openDocs(t, await startApp(t))
     t.equal((await execute(page, '/me')).status, 401)
     t.equal((await execute(page, '/login')).status, 200)
     t.match(await execute(page, '/me'), { status: 200, body: '{"user":"ada"}' })

@@ -107,7 +107,7 @@ test('by header: a cookie sIdRefreshToken decides nothing', async (t) => {
 })
 
 test('by cookie: beside sIdRefreshToken a token has to come from a refresh', async (t) => {
-  const { app } = await appWith(t)
+  const { app, clock } = await appWith(t)
   const client = new Client(app, 'cookie')
   await client.login()
   const get = (url: string) =>
@@ -116,6 +116,8 @@ test('by cookie: beside sIdRefreshToken a token has to come from a refresh', asy
       headers: { cookie: `sAccessToken=${client.accessToken}; sIdRefreshToken=x` }
     })
   for (const url of ['/me', '/maybe']) asksForRefresh(t, await get(url))
+  clock.advance(3600)
+  asksForRefresh(t, await get('/me'))
   await client.refresh()
   for (const url of ['/me', '/maybe']) t.equal((await get(url)).statusCode, 200)
 })
