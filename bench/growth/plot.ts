@@ -74,7 +74,7 @@ function polyline(
 function explanation(panels: readonly MeasuredPanel[]): string {
   const note = panels.flatMap(({ points }) => points).find(({ note }) => note !== undefined)?.note
   const hollow = note === undefined ? '' : `; hollow: ${note.replaceAll('`', '')}`
-  return `processor time of a route without any check, of that of ours, on the same requests; orange: @fastify/jwt with its cache${hollow}`
+  return `processor time of a bare route, of that of ours; orange: @fastify/jwt with its cache${hollow}`
 }
 
 /** 100k: long numbers would run into each other. */
