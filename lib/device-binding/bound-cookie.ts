@@ -72,7 +72,8 @@ export class BoundCookies {
     if (header === undefined) return []
     const values: string[] = []
     for (const part of header.split(';', MAX_COOKIES)) {
-      const pair = part.trim()
+      // Of white space cookies know no more (RFC 6265 section 5.2).
+      const pair = part.replace(/^[ \t]+|[ \t]+$/g, '')
       if (pair.startsWith(this.#pair) && values.length < MAX_DUPLICATES)
         values.push(pair.slice(this.#pair.length))
     }

@@ -11,7 +11,7 @@ const NONCE_BYTES = 9
 
 /**
  * Challenges that need no memory: `<issued at>.<random>.<MAC>`, the MAC being HMAC-SHA-256 over
- * purpose, subject and all before it. Every process with the same keys reads them.
+ * purpose, subject and all before it, as a JSON array. Every process with the same keys reads them.
  *
  * Whether one was used already is not known here: the caller compares when it was issued.
  */
@@ -43,7 +43,8 @@ export class Challenges {
   }
 
   #mac(key: Buffer, subject: string, unsigned: string): string {
-    const text = `${this.#purpose} ${subject} ${unsigned}`
+    // As JSON: whatever the subject is, it cannot run into what comes behind.
+    const text = JSON.stringify([this.#purpose, subject, unsigned])
     return createHmac('sha256', key).update(text).digest('base64url')
   }
 }

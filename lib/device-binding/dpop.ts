@@ -82,8 +82,8 @@ export class DpopProofs {
     if (refusal !== null) return refusal
     if (known === undefined) this.#keys.set(header, proof.key)
     const { jti, iat } = proof.claims as { jti: string; iat: number }
-    // A process whose clock is behind may still accept it.
-    return { jkt: proof.key.jkt, jti, endsAt: iat * 1000 + 2 * WINDOW_MS }
+    // A process whose clock is behind may still accept it. `iat` may have a fraction (RFC 7519).
+    return { jkt: proof.key.jkt, jti, endsAt: Math.ceil(iat * 1000) + 2 * WINDOW_MS }
   }
 
   #refusalOf({ key, claims }: Proof, request: DpopRequest, nowMs: number): DpopRefusal | null {

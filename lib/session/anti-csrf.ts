@@ -66,7 +66,7 @@ export function checkCookieRequest(
 }
 
 /** RFC 9110 section 9.2.1. */
-function isSafe({ method }: FastifyRequest): boolean {
+export function isSafe({ method }: FastifyRequest): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 

@@ -14,7 +14,7 @@ import { readHeader } from '../transport/token-headers.ts'
 import type { SessionContext } from './context.ts'
 import { publish } from './events.ts'
 import { remintAccessToken } from './issue-tokens.ts'
-import { bindingOf, type StoredBinding, type StoredDevice } from './records.ts'
+import { bindingOf, isHandle, type StoredBinding, type StoredDevice } from './records.ts'
 import type { AccessToken } from './types.ts'
 
 type Context = Omit<SessionContext, 'sessions'>
@@ -65,7 +65,8 @@ export async function refreshDevice(
 ): Promise<Record<string, unknown>> {
   const { clock, records, sameSite, tokenReply } = context
   const handle = readHeader(request, SESSION_ID_HEADER)?.replace(/^"(.*)"$/, '$1')
-  if (handle === undefined) throw refused('no-token', `the header ${SESSION_ID_HEADER} is missing`)
+  if (handle === undefined || !isHandle(handle))
+    throw refused('no-token', `the header ${SESSION_ID_HEADER} names no session`)
   const proof = readHeader(request, PROOF_HEADER)
   if (proof === undefined) return askForProof(dbsc, handle, reply, clock.now())
   const record = await records.find(handle)

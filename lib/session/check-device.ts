@@ -18,6 +18,7 @@ import type { RefreshKeys } from '../keys/refresh-keys.ts'
 import type { Settings } from '../options/resolve.ts'
 import type { SessionRecord, SessionStore } from '../stores/store.ts'
 import { isDpopScheme } from '../transport/token-headers.ts'
+import { isSafe } from './anti-csrf.ts'
 import type { VerifyContext } from './context.ts'
 import { bindingOf, type StoredBinding } from './records.ts'
 import type {
@@ -131,7 +132,8 @@ function useProof(
   wanted: Pick<DpopRequest, 'token' | 'isTokenNamed' | 'jkt'>
 ): Promise<void> | undefined {
   const accepted = acceptProof(context, dpop, request, wanted)
-  const isRead = request.method === 'GET' || request.method === 'HEAD'
+  // A WebSocket is opened by a GET.
+  const isRead = isSafe(request) && request.headers.upgrade === undefined
   if (dpop.useOnce === undefined || isRead) return undefined
   accepted.claim ??= refuseUsedElsewhere(context, dpop, dpop.useOnce, accepted.proof)
   return accepted.claim
@@ -172,6 +174,21 @@ export function checkRefreshingDevice(
       clearTokens: false,
       reason: 'device'
     })
+}
+
+/**
+ * Whether a token that came beside a login is of the device that logs in, or of none.
+ *
+ * @param proven - The key that the login has proved.
+ */
+export function isOfDevice(
+  context: Context,
+  payload: AccessTokenPayload,
+  proven: string | undefined,
+  request: FastifyRequest
+): boolean {
+  const jkt = payload.cnf?.jkt
+  return jkt === undefined || jkt === proven || showsCookie(context, payload, jkt, request)
 }
 
 /** A token that was minted before its session was bound, or for another key. */
@@ -259,8 +276,10 @@ function acceptProof(
 
 /** The URL of a request as its client knows it: the API's origin, and the path before the gateway. */
 function urlOf({ appInfo }: Settings, { originalUrl }: FastifyRequest): string {
-  const query = originalUrl.indexOf('?')
-  const path = query < 0 ? originalUrl : originalUrl.slice(0, query)
+  // RFC 9112 section 3.2.2: a request may name the whole URL.
+  const target = originalUrl.replace(/^https?:\/\/[^/?#]*/i, '')
+  const query = target.indexOf('?')
+  const path = query < 0 ? target : target.slice(0, query)
   return appInfo.apiDomain + appInfo.gatewayPath + path
 }
 

@@ -3,7 +3,7 @@ import type { SessionRecord } from '../stores/store.ts'
 import { parseCookies } from '../transport/cookie-format.ts'
 import { methodForNewSession, otherMethod, readHeaderToken } from '../transport/token-headers.ts'
 import { foreignOriginOf, withAntiCsrfToken } from './anti-csrf.ts'
-import { bindingOfLogin } from './check-device.ts'
+import { bindingOfLogin, isOfDevice } from './check-device.ts'
 import { mergeClaims, newClaims } from './claims/custom-claims.ts'
 import type { SessionContext } from './context.ts'
 import { publish } from './events.ts'
@@ -48,7 +48,8 @@ export async function createSession(
   if (isFromWebsite && hasAccessToken(context, request, other))
     context.tokenReply.clear(request, other)
   context.tokenReply.issue(request, tokens, method)
-  if (isFromWebsite && input.keepOldSession !== true) await endOldSession(context, request)
+  if (isFromWebsite && input.keepOldSession !== true)
+    await endOldSession(context, request, binding?.jkt)
   const session = new VerifiedSession(context, tokens.accessToken, method, request)
   const of = { sessionHandle: session.handle, userId: session.userId, request }
   publish({ kind: 'created', ...of })
@@ -56,8 +57,17 @@ export async function createSession(
   return session
 }
 
-/** Ends the session whose access token came with a login, if it is good. */
-async function endOldSession(context: SessionContext, request: FastifyRequest): Promise<void> {
+/**
+ * Ends the session whose access token came with a login, if it is good. One that is bound to a device
+ * ends only if the device is this one: else whoever has copied its token could end it.
+ *
+ * @param jkt - The key that the login has proved.
+ */
+async function endOldSession(
+  context: SessionContext,
+  request: FastifyRequest,
+  jkt: string | undefined
+): Promise<void> {
   const { names } = context.settings.cookies
   const { accessToken, moreAccessTokens } = parseCookies(names, request.headers.cookie)
   for (const text of [
@@ -66,7 +76,8 @@ async function endOldSession(context: SessionContext, request: FastifyRequest): 
     ...moreAccessTokens
   ]) {
     const old = text && (await context.accessTokens.verify(text, context.clock.now()))
-    if (typeof old === 'object') await context.sessions.revoke(old.payload.sessionHandle)
+    if (typeof old === 'object' && isOfDevice(context, old.payload, jkt, request))
+      await context.sessions.revoke(old.payload.sessionHandle)
   }
 }
 

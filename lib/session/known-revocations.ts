@@ -32,7 +32,7 @@ export class Revocations {
     for (const revocation of revocations) {
       sweep(this.#handles, nowMs)
       sweep(this.#users, nowMs)
-      if ('handle' in revocation) this.#handles.set(revocation.handle, revocation)
+      if ('handle' in revocation) this.#addHandle(revocation)
       else if ('userId' in revocation) this.#addUser(revocation)
     }
   }
@@ -43,6 +43,17 @@ export class Revocations {
     if (this.#users.size === 0) return false
     const all = this.#users.get(sub)
     return all !== undefined && createdAtOf(sessionHandle) < all.createdBefore
+  }
+
+  /** Whether a session was revoked by its handle. */
+  hasHandle(handle: string): boolean {
+    return this.#handles.has(handle)
+  }
+
+  /** To the end, also where it is there: those that end first stand in front. */
+  #addHandle(revocation: Revocation & { readonly handle: string }): void {
+    this.#handles.delete(revocation.handle)
+    this.#handles.set(revocation.handle, revocation)
   }
 
   #addUser(revocation: Revocation & { readonly userId: string; readonly createdBefore: number }) {

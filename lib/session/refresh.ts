@@ -6,8 +6,9 @@ import {
   UnauthorisedError
 } from '../errors/session-errors.ts'
 import type { SessionRecord } from '../stores/store.ts'
-import type { RefreshToken } from '../tokens/refresh-token.ts'
-import { parseCookies, type ReceivedCookies } from '../transport/cookie-format.ts'
+import { claimedSession } from '../tokens/access-token.ts'
+import { claimedHandle, type RefreshToken } from '../tokens/refresh-token.ts'
+import { parseCookies, type ReceivedCookies, valuesOf } from '../transport/cookie-format.ts'
 import {
   ANTI_CSRF,
   acceptedMethod,
@@ -81,7 +82,7 @@ async function chooseRefreshToken(
   const bearer = readHeaderToken(context.settings, request)
   // Also without a cookie: the reply to a request that has no session clears the client's tokens.
   if (bearer === undefined || accepted === 'cookie') refuseForeignOrigin(context, request)
-  const cookies = parseCookies(context.settings.cookies.names, request.headers.cookie)
+  const cookies = cookiesOf(context, request)
   if (accepted !== 'header') await refuseDuplicates(context, request, cookies)
   const { refreshToken: cookie } = cookies
   const cameBothWays = bearer !== undefined && cookie !== undefined
@@ -92,6 +93,23 @@ async function chooseRefreshToken(
   checkCookieRefresh(context, request)
   const text = await firstUsable(context, [cookie, ...cookies.moreRefreshTokens])
   return { text, method: 'cookie', cameBothWays }
+}
+
+/**
+ * The cookies of a request. Where the access cookie is `__Host-` only this host can have set it, and a
+ * refresh cookie, which has a path and cannot be, counts if it is of the same session. Else a sibling
+ * domain could put a visitor into a session of its own.
+ */
+function cookiesOf({ settings }: SessionContext, request: FastifyRequest): ReceivedCookies {
+  const { names } = settings.cookies
+  const { cookie: header } = request.headers
+  const cookies = parseCookies(names, header)
+  if (!names.access.startsWith('__Host-')) return cookies
+  const handle = cookies.accessToken && claimedSession(cookies.accessToken)
+  const [refreshToken, ...moreRefreshTokens] = handle
+    ? valuesOf(names.refresh, header).filter((text) => claimedHandle(text) === handle)
+    : []
+  return { ...cookies, refreshToken, moreRefreshTokens }
 }
 
 /**

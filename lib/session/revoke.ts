@@ -98,7 +98,10 @@ async function endSessions(
 ): Promise<string[]> {
   if (handles.length === 0) return []
   const until = untilOf(context)
-  const revocations = named.map((handle) => ({ handle, until }))
+  // What is known to be revoked was announced: else one token could fill the store with sign-outs.
+  const revocations = named
+    .filter((handle) => !context.revocations.hasHandle(handle))
+    .map((handle) => ({ handle, until }))
   // First: where one of the two fails, who tries again can still do both.
   await announce(context, revocations)
   const ended = await context.store.delete(handles)

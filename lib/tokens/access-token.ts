@@ -264,6 +264,12 @@ function readVerified(text: string): unknown {
   return JSON.parse(Buffer.from(payload, 'base64url').toString())
 }
 
+/** The handle that an access token claims to be of, which nobody has checked. */
+export function claimedSession(text: string): string | undefined {
+  const payload = payloadIn(text)
+  return isSessionPayload(payload) ? payload.sessionHandle : undefined
+}
+
 function payloadIn(text: string): unknown {
   return decode(text)?.payload
 }

@@ -27,6 +27,17 @@ export function hashRefreshToken(text: string): string {
   return hash('sha256', text)
 }
 
+/** The handle that a text claims to be of, which nobody has checked. */
+export function claimedHandle(text: string): string | undefined {
+  try {
+    const [, facts = ''] = text.split('.', 2)
+    const [handle] = JSON.parse(Buffer.from(facts, 'base64url').toString()) as Facts
+    return handle
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * Issues refresh tokens and reads them back.
  *

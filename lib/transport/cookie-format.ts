@@ -79,6 +79,12 @@ export function parseCookies(
   return { accessToken, refreshToken, moreAccessTokens, moreRefreshTokens, hasIdRefreshToken }
 }
 
+/** All values of a cookie, however many: a sibling domain may have put some in front. */
+export function valuesOf(name: string, header: string | undefined): readonly string[] {
+  const pairs = (header ?? '').split(';').map((part) => part.trim())
+  return pairs.filter((pair) => isPairOf(name, pair, 0)).map((pair) => pair.slice(name.length + 1))
+}
+
 function isPairOf(name: string, header: string, start: number): boolean {
   return header.startsWith(name, start) && header.charCodeAt(start + name.length) === EQUALS
 }

@@ -14,6 +14,13 @@ test('a challenge is good for its subject until it ends', async (t) => {
   t.equal(challenges.read(text, 'another', START_MS), 'unknown')
 })
 
+test('a challenge of a longer subject is none of a shorter one', async (t) => {
+  const date = (START_MS * 2).toString(36)
+  const text = challenges.issue(`handle ${date}`, START_MS)
+  for (const other of [`${date} ${text}`, `${date}","${text}`])
+    t.equal(challenges.read(other, 'handle', START_MS), 'unknown')
+})
+
 test('no two challenges are alike', async (t) => {
   t.not(challenges.issue('handle', START_MS), challenges.issue('handle', START_MS))
 })

@@ -87,6 +87,16 @@ test('a clock that is a minute ahead or behind does no harm', async (t) => {
   }
 })
 
+test('a time with a fraction is told in whole milliseconds', async (t) => {
+  const iat = START_MS / 1000 + 0.123_456_7
+  const accepted = new DpopProofs(null, {}).check(
+    device.dpop({ ...claims, iat }, 'at'),
+    request,
+    START_MS
+  )
+  t.match(accepted, { endsAt: START_MS + 124 + 120_000 })
+})
+
 test('a DPoP proof is good once', async (t) => {
   const proofs = new DpopProofs(null, {})
   const proof = device.dpop({ ...claims, jti: 'one' }, 'at')

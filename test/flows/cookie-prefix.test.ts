@@ -103,3 +103,39 @@ test('a service that verifies reads the cookie by the name of its issuer', async
   t.equal(await status('__Host-sAccessToken'), 200)
   t.equal(await status('sAccessToken'), 401)
 })
+
+const HOST_ONLY: SupersessionOptions = { ...HTTPS, cookiePrefix: '__Host-' }
+
+/** The cookies of a login, by name. */
+async function cookiesOfLogin(app: FastifyInstance, userId: string) {
+  const headers = COOKIE_MODE
+  const reply = await app.inject({ method: 'POST', url: '/login', headers, payload: { userId } })
+  const values = Object.fromEntries(reply.cookies.map(({ name, value }) => [name, value]))
+  return {
+    access: `__Host-sAccessToken=${values['__Host-sAccessToken']}`,
+    refresh: `__Secure-sRefreshToken=${values['__Secure-sRefreshToken']}`
+  }
+}
+
+test('with __Host- a refresh cookie that a sibling domain set counts for nothing', async (t) => {
+  const { app } = await buildApp(t, HOST_ONLY)
+  const ada = await cookiesOfLogin(app, 'ada')
+  const eve = await cookiesOfLogin(app, 'eve')
+  const junk = Array.from({ length: 20 }, (_, index) => `__Secure-sRefreshToken=${index}`)
+  const encoded = Buffer.from('null').toString('base64url')
+  const refresh = async (...cookies: string[]) => {
+    const headers = { cookie: cookies.join('; '), rid: 'session' }
+    const reply = await app.inject({ method: 'POST', url: '/auth/session/refresh', headers })
+    const access = reply.cookies.find(({ name }) => name === '__Host-sAccessToken')?.value
+    const cookie = `__Host-sAccessToken=${access}`
+    const me = access ? await app.inject({ url: '/me', headers: { cookie } }) : null
+    return me === null ? reply.statusCode : me.json().userId
+  }
+  t.equal(await refresh(eve.refresh), 401, 'without a session')
+  t.equal(await refresh('__Host-sAccessToken=x', eve.refresh), 401)
+  t.equal(await refresh(ada.access, eve.refresh), 401)
+  const planted = [eve.refresh, eve.refresh, ...junk, `__Secure-sRefreshToken=v1.${encoded}.x`]
+  t.equal(await refresh(ada.access, ...planted, ada.refresh), 'ada')
+  t.equal(await refresh(ada.access), 401)
+  t.equal(await refresh(), 401)
+})

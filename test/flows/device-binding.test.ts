@@ -422,8 +422,31 @@ test('a session that ends while its cookie is renewed brings no cookie', async (
 })
 
 test('the refresh route of the device needs the id of a session', async (t) => {
-  const { browser } = await boundBrowser(t)
-  t.equal((await browser.send('POST', '/auth/session/device/refresh')).statusCode, 401)
+  const { browser, handle } = await boundBrowser(t)
+  const url = '/auth/session/device/refresh'
+  t.equal((await browser.send('POST', url)).statusCode, 401)
+  for (const id of ['x', `${handle} zzzzzzz0`, `"${handle}" zzzzzzz0`]) {
+    const reply = await browser.send('POST', url, { 'sec-secure-session-id': id })
+    t.equal(reply.statusCode, 401, id)
+    t.equal(reply.headers['secure-session-challenge'], undefined, 'no challenge is made of it')
+  }
+})
+
+test('a login beside a copied token of a bound session does not end that', async (t) => {
+  const { app, browser } = await boundBrowser(t)
+  const login = (cookie: string) =>
+    app.inject({
+      method: 'POST',
+      url: '/login',
+      payload: { userId: 'eve' },
+      headers: { cookie, 'st-auth-mode': 'cookie' }
+    })
+  const access = `sAccessToken=${browser.jar.get('sAccessToken')}`
+  t.equal((await login(access)).statusCode, 200)
+  t.equal((await app.sessions.list('ada')).length, 1)
+  t.equal(await browser.me(), 200)
+  await login(`${access}; ${COOKIE}=${browser.jar.get(COOKIE)}`)
+  t.same(await app.sessions.list('ada'), [], 'the device itself ends it')
 })
 
 test('the binding outlives refreshes, claims and a change of the secret', async (t) => {

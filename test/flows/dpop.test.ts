@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
 import { memoryStore, type SupersessionOptions } from '../../lib/index.ts'
@@ -344,4 +346,47 @@ test('a proof that the store cannot be told of is not taken, and the session liv
   t.equal((await client.me()).statusCode, 200)
   isBroken = false
   t.equal((await post()).statusCode, 200)
+})
+
+test('a login beside a copied bound token ends its session only with its key', async (t) => {
+  const built = await buildApp(t, options)
+  const owner = new DpopClient(built)
+  await owner.login()
+  const beside = (client: DpopClient, dpop?: string) => {
+    const authorization = `DPoP ${owner.accessToken}`
+    const headers = { 'st-auth-mode': 'header', authorization, ...(dpop && { dpop }) }
+    return client.send('POST', '/login', headers, { userId: 'eve' })
+  }
+  const thief = new DpopClient(built)
+  t.equal((await beside(thief)).statusCode, 200)
+  t.equal((await beside(thief, thief.proof('POST', '/login'))).statusCode, 200)
+  t.equal((await built.app.sessions.list('ada')).length, 1)
+  const same = Object.assign(new DpopClient(built), { device: owner.device })
+  t.equal((await beside(same, owner.proof('POST', '/login'))).statusCode, 200)
+  t.same(await built.app.sessions.list('ada'), [])
+})
+
+test('a WebSocket upgrade is no read, and a request may name the whole URL', async (t) => {
+  const used: string[] = []
+  const store = Object.assign(memoryStore(), { useOnce: (id: string) => used.push(id) > 0 })
+  const built = await buildApp(t, { ...options, store })
+  const client = new DpopClient(built)
+  await client.login()
+  const authorization = `DPoP ${client.accessToken}`
+  const get = (headers: Record<string, string>) => {
+    const dpop = client.proof('GET', '/me', client.accessToken)
+    return client.send('GET', '/me', { authorization, dpop, ...headers })
+  }
+  t.equal((await get({})).statusCode, 200)
+  t.equal(used.length, 0)
+  t.equal((await get({ upgrade: 'websocket' })).statusCode, 200)
+  t.equal(used.length, 1)
+
+  const origin = await built.app.listen({ host: '127.0.0.1', port: 0 })
+  const dpop = client.proof('GET', '/me', client.accessToken)
+  const { port } = new URL(origin)
+  const sent = request({ port, path: `${origin}/me`, headers: { authorization, dpop } }).end()
+  const [reply] = (await once(sent, 'response')) as [IncomingMessage]
+  reply.resume()
+  t.equal(reply.statusCode, 200)
 })

@@ -3,6 +3,7 @@ import Fastify from 'fastify'
 import { type Test, test } from 'tap'
 import supersession, {
   memoryStore,
+  type Revocation,
   type SessionStore,
   StoreUnavailableError,
   type SupersessionOptions
@@ -200,4 +201,19 @@ test('a revocation that fails half-way can be done again, and holds everywhere t
   isFailing = false
   t.equal((await one.app.sessions.revokeAll('ada')).length, 1)
   t.equal(await statusAfter(client.copy(two.app), 200), 401)
+})
+
+test('a session that is revoked again and again is one entry of the store', async (t) => {
+  const added: Revocation[] = []
+  const store = memoryStore()
+  const keep = store.addRevocations?.bind(store)
+  const addRevocations = (list: readonly Revocation[]) => {
+    added.push(...list)
+    return keep?.(list)
+  }
+  const { app } = await buildApp(t, { store: Object.assign(store, { addRevocations }) })
+  const { session } = await app.sessions.issue({ userId: 'ada' })
+  for (const isThere of [true, false, false])
+    t.equal(await app.sessions.revoke(session.handle), isThere)
+  t.equal(added.length, 1)
 })

@@ -18,6 +18,18 @@ test('a revoked session is known for as long as its access tokens can be around'
   t.ok(revocations.has(owner('c')))
 })
 
+test('a session that is revoked again does not hold up others', async (t) => {
+  let nowMs = 0
+  const revocations = new Revocations(() => nowMs)
+  revocations.add([ofHandle('again', 1000), ofHandle('a', 1000)])
+  nowMs = 900
+  revocations.add([ofHandle('again', 1900)])
+  nowMs = 1000
+  revocations.add([ofHandle('b', 2000)])
+  t.notOk(revocations.hasHandle('a'))
+  t.ok(revocations.hasHandle('again'))
+})
+
 test('an entry is a bounded amount of work, however many have to go', async (t) => {
   let nowMs = 0
   const revocations = new Revocations(() => nowMs)
