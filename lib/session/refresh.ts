@@ -104,7 +104,7 @@ function cookiesOf({ settings }: SessionContext, request: FastifyRequest): Recei
   const { names } = settings.cookies
   const { cookie: header } = request.headers
   const cookies = parseCookies(names, header)
-  if (!names.access.startsWith('__Host-')) return cookies
+  if (header === undefined || !names.access.startsWith('__Host-')) return cookies
   const handle = cookies.accessToken && claimedSession(cookies.accessToken)
   const [refreshToken, ...moreRefreshTokens] = handle
     ? valuesOf(names.refresh, header).filter((text) => claimedHandle(text) === handle)

@@ -80,8 +80,8 @@ export function parseCookies(
 }
 
 /** All values of a cookie, however many: a sibling domain may have put some in front. */
-export function valuesOf(name: string, header: string | undefined): readonly string[] {
-  const pairs = (header ?? '').split(';').map((part) => part.trim())
+export function valuesOf(name: string, header: string): readonly string[] {
+  const pairs = header.split(';').map((part) => part.trim())
   return pairs.filter((pair) => isPairOf(name, pair, 0)).map((pair) => pair.slice(name.length + 1))
 }
 
