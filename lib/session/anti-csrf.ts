@@ -150,18 +150,21 @@ export function foreignOriginOf(context: Context, request: FastifyRequest): stri
 }
 
 function isAllowed(
-  { settings: { appInfo, allowedOrigins } }: Context,
+  { settings: { appInfo, allowedOrigins, cookies } }: Context,
   request: FastifyRequest,
   origin: string
 ): boolean {
-  if (isOwn(request, origin) || origin === appInfo.apiDomain) return true
+  if (isOwn(cookies, request, origin) || origin === appInfo.apiDomain) return true
   if (origin === websiteOriginFor(appInfo, request)) return true
   return typeof allowedOrigins === 'function'
     ? allowedOrigins(origin, request) === true
     : allowedOrigins.includes(origin)
 }
 
-/** Of the host that was asked. A proxy may have taken the TLS off. */
-function isOwn({ protocol, host }: FastifyRequest, origin: string): boolean {
-  return origin === `${protocol}://${host}` || origin === `https://${host}`
+/**
+ * Of the host that was asked. A proxy may have taken the TLS off, so that the protocol of the request
+ * does not count: where cookies are Secure an http page is not ours, but of whoever holds the network.
+ */
+function isOwn({ secure }: { secure: boolean }, { host }: FastifyRequest, origin: string): boolean {
+  return origin === `https://${host}` || (!secure && origin === `http://${host}`)
 }

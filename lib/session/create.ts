@@ -42,13 +42,14 @@ export async function createSession(
   }
   const tokens = await newSession(context, input, withAntiCsrf, device)
   const other = otherMethod(method)
-  // A form of another page logs its visitor in to no account, and out of none.
-  const isFromWebsite = foreignOriginOf(context, request) === null
+  // New cookies take the place of those of before, also after a redirect from elsewhere. Header tokens,
+  // which a form of another page is given, log its visitor out of nothing.
+  const replacesOld = method === 'cookie' || foreignOriginOf(context, request) === null
   // Of two sessions in one client, the one that was not just made would win somewhere.
-  if (isFromWebsite && hasAccessToken(context, request, other))
+  if (replacesOld && hasAccessToken(context, request, other))
     context.tokenReply.clear(request, other)
   context.tokenReply.issue(request, tokens, method)
-  if (isFromWebsite && input.keepOldSession !== true)
+  if (replacesOld && input.keepOldSession !== true)
     await endOldSession(context, request, binding?.jkt)
   const session = new VerifiedSession(context, tokens.accessToken, method, request)
   const of = { sessionHandle: session.handle, userId: session.userId, request }

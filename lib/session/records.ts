@@ -17,6 +17,11 @@ export type Change<Decision> =
   | { readonly record: SessionRecord; readonly decision: Decision; readonly nowMs: number }
   | { readonly record: null; readonly decision: null; readonly nowMs: number }
 
+type Decide<Decision> = (
+  found: SessionRecord,
+  nowMs: number
+) => { readonly decision: Decision; readonly next: SessionRecord }
+
 /** What binds a session, as its record keeps it. */
 export type StoredBinding =
   | { readonly method: 'dpop'; readonly jkt: string }
@@ -40,6 +45,8 @@ export interface StoredDevice extends SessionDevice {
 export class SessionRecords {
   readonly #store: SessionStore
   readonly #clock: Clock
+  /** By handle, the last who waits to change that session. */
+  readonly #waiting = new Map<string, Promise<unknown>>()
 
   constructor(store: SessionStore, clock: Clock) {
     this.#store = store
@@ -56,22 +63,50 @@ export class SessionRecords {
    * Reads a live record, decides, writes `next` over what was read, and starts over where another
    * request was faster. Where `next` is the record that was found, nothing is written.
    */
-  async change<Decision>(
-    handle: string,
-    decide: (found: SessionRecord, nowMs: number) => { decision: Decision; next: SessionRecord }
-  ): Promise<Change<Decision>> {
+  async change<Decision>(handle: string, decide: Decide<Decision>): Promise<Change<Decision>> {
     await this.#clock.sync()
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const nowMs = this.#clock.now()
-      const found = await this.find(handle, nowMs)
-      if (found === null) return { record: null, decision: null, nowMs }
-      const { decision, next } = decide(found, nowMs)
-      if (next === found) return { record: found, decision, nowMs }
-      const changed = { ...next, revision: found.revision + 1 }
-      if (await this.#store.replace(changed, found.revision))
-        return { record: changed, decision, nowMs }
+    return (await this.#attempt(handle, decide)) ?? this.#changeInTurn(handle, decide)
+  }
+
+  /** Who lost a race tries again after those who lost before: else N requests cost N² attempts. */
+  async #changeInTurn<Decision>(
+    handle: string,
+    decide: Decide<Decision>
+  ): Promise<Change<Decision>> {
+    const change = async () => {
+      for (let attempt = 1; attempt < MAX_ATTEMPTS; attempt++) {
+        const made = await this.#attempt(handle, decide)
+        if (made !== null) return made
+      }
+      throw new StoreUnavailableError({ cause: new Error('The store never took a change') })
     }
-    throw new StoreUnavailableError({ cause: new Error('The store never took a change') })
+    // A store that fails has failed all of them: in turn, each would wait until it is given up.
+    const afterFailure = (error: unknown) => {
+      if (error instanceof StoreUnavailableError) throw error
+      return change()
+    }
+    const made = this.#waiting.get(handle)?.then(change, afterFailure) ?? change()
+    this.#waiting.set(handle, made)
+    try {
+      return await made
+    } finally {
+      if (this.#waiting.get(handle) === made) this.#waiting.delete(handle)
+    }
+  }
+
+  /** @returns `null` where another request was faster. */
+  async #attempt<Decision>(
+    handle: string,
+    decide: Decide<Decision>
+  ): Promise<Change<Decision> | null> {
+    const nowMs = this.#clock.now()
+    const found = await this.find(handle, nowMs)
+    if (found === null) return { record: null, decision: null, nowMs }
+    const { decision, next } = decide(found, nowMs)
+    if (next === found) return { record: found, decision, nowMs }
+    const changed = { ...next, revision: found.revision + 1 }
+    const isTaken = await this.#store.replace(changed, found.revision)
+    return isTaken ? { record: changed, decision, nowMs } : null
   }
 
   /** @returns `false` where the session is gone. */

@@ -10,6 +10,8 @@ const RELOAD_INTERVAL_MS = 500
 /** A key that the issuer withdrew verifies for so long at most, however long it may be cached. */
 const MAX_AGE_MS = 60_000
 const TIMEOUT_MS = 5000
+/** Of an answer; a thousand keys have half of it. */
+const MAX_BYTES = 1_000_000
 /** RFC 7518 section 3.3. */
 const MIN_RSA_BITS = 2048
 
@@ -144,7 +146,7 @@ export class RemoteKeys implements AccessTokenKeys {
       redirect: 'error',
       signal: AbortSignal.any([this.#stop.signal, AbortSignal.timeout(TIMEOUT_MS)])
     })
-    const text = await response.text()
+    const text = await readText(response, url)
     if (response.status !== 200) throw new Error(`${url} answered ${response.status}`)
     return { body: JSON.parse(text), headers: response.headers }
   }
@@ -171,6 +173,18 @@ interface LoadedKey {
   /** The JWK as it came: one that has not changed need not be read again. */
   readonly text: string
   readonly key: VerificationKey
+}
+
+/** @throws Error The body is too large to be one of keys. */
+async function readText({ body }: Response, url: string): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body ?? []) {
+    bytes += chunk.byteLength
+    if (bytes > MAX_BYTES) throw new Error(`${url} answered more than ${MAX_BYTES} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
 }
 
 /** A key of a JWKS; `null` for one that signs no access tokens. */

@@ -258,6 +258,26 @@ test('an answer that is no JWKS is none, and what was known stays', async (t) =>
   t.equal(keys.find('d-1')?.kid, 'd-1')
 })
 
+test('an answer of more than a megabyte is given up before it is there', async (t) => {
+  const issuer = await startIssuer(t)
+  let isCutOff = Promise.resolve()
+  issuer.answer = (_request, response) => {
+    isCutOff = new Promise((resolve) => response.on('close', resolve))
+    const write = () => {
+      while (!response.destroyed && response.write(' '.repeat(65_536)));
+      response.once('drain', write)
+    }
+    write()
+  }
+  const error = await issuer
+    .open()
+    .findAgain('d-x', START_MS)
+    .catch((error) => error)
+  t.type(error, IssuerUnavailableError)
+  t.match(error.cause, { message: /answered more than 1000000 bytes/ })
+  await isCutOff
+})
+
 test('the discovery document is read once, and again after a failure', async (t) => {
   const issuer = await startIssuer(t)
   const documents: Record<string, unknown> = { '/keys': { keys: [newJwk('d-1')] } }
