@@ -29,7 +29,9 @@ export async function buildApp(
     credentials,
     startRedirectPath: '/login',
     callbackUri,
-    pkce: 'S256'
+    pkce: 'S256',
+    // A subdomain cannot set these cookies, and so pass on a login of its own.
+    hostPrefixedCookies: true
   })
 
   app.get('/login/callback', async (request, reply) => {
@@ -41,8 +43,10 @@ export async function buildApp(
       })
     const headers = { authorization: `Bearer ${token.access_token}` }
     const answer = await fetch(userInfoUrl, { headers })
-    if (!answer.ok) throw new HTTPException(502, 'The provider did not say who you are')
-    const { sub } = (await answer.json()) as { sub: string }
+    const { sub } = answer.ok ? ((await answer.json()) as { sub?: unknown }) : {}
+    // Else all whom the provider does not name would be one user, `undefined`.
+    if (typeof sub !== 'string' || sub === '')
+      throw new HTTPException(502, 'The provider did not say who you are')
     await app.sessions.create(request, reply, { userId: `provider:${sub}` })
     return reply.redirect('/')
   })

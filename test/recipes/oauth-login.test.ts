@@ -36,6 +36,9 @@ async function openProvider(t: Test): Promise<string> {
   server.get('/userinfo', async ({ headers }, reply) =>
     headers.authorization === 'Bearer of ada' ? { sub: 'ada' } : reply.code(401).send({})
   )
+  server.get('/nameless', async () => ({ name: 'Ada' }))
+  server.get('/numbered', async () => ({ sub: 5 }))
+  server.get('/empty', async () => ({ sub: '' }))
   server.get('/broken', async (_request, reply) => reply.code(503).send({}))
   await server.listen({ port: 0, host: '127.0.0.1' })
   return `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`
@@ -65,7 +68,10 @@ async function openApp(t: Test, userInfoPath: string) {
 
 type App = Awaited<ReturnType<typeof openApp>>
 
-/** Follows the redirects as a browser does: to the provider, and back. */
+/**
+ * Follows the redirects as a browser does: to the provider, and back. `elsewhere` opens the end of
+ * the way in another browser, which has cookies of the same values by the names that `rename` gives.
+ */
 async function logIn(app: App) {
   const begun = await app.inject('/login')
   const authorized = await fetch(String(begun.headers.location), { redirect: 'manual' })
@@ -74,7 +80,15 @@ async function logIn(app: App) {
   const headers = { 'sec-fetch-mode': 'navigate', 'sec-fetch-site': 'cross-site' }
   return {
     ended: await app.inject({ url: pathname + search, cookies, headers }),
-    elsewhere: () => app.inject({ url: pathname + search, headers })
+    begun,
+    elsewhere: (rename?: (name: string) => string) => {
+      const planted = begun.cookies.map(({ name, value }) => [rename?.(name), value])
+      return app.inject({
+        url: pathname + search,
+        headers,
+        cookies: rename && Object.fromEntries(planted)
+      })
+    }
   }
 }
 
@@ -96,6 +110,19 @@ test('a callback that another browser began logs nobody in', async (t) => {
   t.notOk(reply.cookies.some(({ name }) => name === 'sAccessToken'))
 })
 
+test('a callback with cookies that a subdomain has set logs nobody in', async (t) => {
+  const app = await openApp(t, '/userinfo')
+  const { begun, elsewhere } = await logIn(app)
+  for (const { name, secure, path, domain } of begun.cookies) {
+    // RFC 6265bis section 4.1.3.2: else browsers drop it.
+    t.match(name, /^__Host-/)
+    t.match({ secure, path, domain }, { secure: true, path: '/', domain: undefined })
+  }
+  const reply = await elsewhere((name) => name.replace('__Host-', ''))
+  t.equal(reply.statusCode, 403)
+  t.notOk(reply.cookies.some(({ name }) => name === 'sAccessToken'))
+})
+
 test('a user who declines is not logged in', async (t) => {
   const app = await openApp(t, '/userinfo')
   const reply = await app.inject('/login/callback?error=access_denied&state=x')
@@ -103,9 +130,10 @@ test('a user who declines is not logged in', async (t) => {
   t.notOk(reply.cookies.some(({ name }) => name === 'sAccessToken'))
 })
 
-test('a provider that does not answer logs nobody in', async (t) => {
-  const app = await openApp(t, '/broken')
-  const { ended } = await logIn(app)
-  t.equal(ended.statusCode, 502)
-  t.notOk(ended.cookies.some(({ name }) => name === 'sAccessToken'))
+test('a provider that does not say who somebody is logs nobody in', async (t) => {
+  for (const path of ['/broken', '/nameless', '/numbered', '/empty']) {
+    const { ended } = await logIn(await openApp(t, path))
+    t.equal(ended.statusCode, 502, path)
+    t.notOk(ended.cookies.some(({ name }) => name === 'sAccessToken'))
+  }
 })
