@@ -1,16 +1,17 @@
 // A new password ends all other sessions of its user, and so does "log out everywhere".
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import supersession, { HTTPException, type SupersessionOptions } from '../../lib/index.ts'
 
 const derive = promisify<string, Buffer, number, Buffer>(scrypt)
 
+const name = { type: 'string', pattern: '^[\\w.@+-]{1,100}$' } as const
 const text = { type: 'string', minLength: 1, maxLength: 200 } as const
 const login = {
   type: 'object',
   required: ['name', 'password'],
-  properties: { name: text, password: text }
+  properties: { name, password: text }
 } as const
 const change = {
   type: 'object',
@@ -34,19 +35,32 @@ export async function buildApp(options: SupersessionOptions = {}): Promise<Fasti
   // A real app has these in its database.
   const credentials = new Map<string, Credential>()
 
+  /** A session for a password. One that a change has made wrong meanwhile is worth none. */
+  async function logIn(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    userId: string,
+    credential: Credential
+  ): Promise<void> {
+    const session = await app.sessions.create(request, reply, { userId })
+    if (credentials.get(userId) === credential) return
+    await session.revoke()
+    throw wrongPassword()
+  }
+
   app.post<Login>('/signup', { schema: { body: login } }, async (request, reply) => {
     const { name, password } = request.body
     const credential = await credentialOf(password)
     // Nothing is waited for in between: of two who ask for a name at once one gets it.
     if (credentials.has(name)) throw new HTTPException(409, 'The name is taken')
     credentials.set(name, credential)
-    await app.sessions.create(request, reply, { userId: name })
+    await logIn(request, reply, name, credential)
     return { name }
   })
   app.post<Login>('/login', { schema: { body: login } }, async (request, reply) => {
     const { name, password } = request.body
-    await checkPassword(credentials.get(name), password)
-    await app.sessions.create(request, reply, { userId: name })
+    const credential = await checkPassword(credentials.get(name), password)
+    await logIn(request, reply, name, credential)
     return { name }
   })
 
@@ -56,11 +70,14 @@ export async function buildApp(options: SupersessionOptions = {}): Promise<Fasti
     async (request, reply) => {
       const { session, body } = request
       const { userId } = session
-      await checkPassword(credentials.get(userId), body.password)
-      credentials.set(userId, await credentialOf(body.newPassword))
+      const former = await checkPassword(credentials.get(userId), body.password)
+      const credential = await credentialOf(body.newPassword)
+      // Of two changes at once, too, one wins.
+      if (credentials.get(userId) !== former) throw wrongPassword()
+      credentials.set(userId, credential)
       const ended = await session.revokeOthers()
       // A new session in place of this one, whose tokens somebody may have copied.
-      await app.sessions.create(request, reply, { userId })
+      await logIn(request, reply, userId, credential)
       return { ended: ended.length }
     }
   )
@@ -80,10 +97,17 @@ async function credentialOf(password: string): Promise<Credential> {
   return { salt, key: await derive(password, salt, 32) }
 }
 
+/** Somebody who is unknown takes as long as a wrong password. */
+async function checkPassword(
+  credential: Credential = { salt: Buffer.alloc(16), key: Buffer.alloc(32) },
+  password: string
+): Promise<Credential> {
+  const { salt, key } = credential
+  if (!timingSafeEqual(await derive(password, salt, 32), key)) throw wrongPassword()
+  return credential
+}
+
 /** 403 and not 401: the browser SDK takes a 401 for an expired session, and refreshes. */
-async function checkPassword(credential: Credential | undefined, password: string): Promise<void> {
-  // Somebody who is unknown takes as long as a wrong password.
-  const { salt, key } = credential ?? { salt: Buffer.alloc(16), key: Buffer.alloc(32) }
-  if (!timingSafeEqual(await derive(password, salt, 32), key))
-    throw new HTTPException(403, 'Wrong name or password')
+function wrongPassword(): HTTPException {
+  return new HTTPException(403, 'Wrong name or password')
 }
