@@ -1,18 +1,21 @@
 // Limits for logins and for refreshes.
 import rateLimit from '@fastify/rate-limit'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
-import supersession, { type SupersessionOptions } from '../../lib/index.ts'
+import supersession, { HTTPException, type SupersessionOptions } from '../../lib/index.ts'
 
 interface Credentials {
   readonly name: string
   readonly password: string
 }
 
-// What is counted by has to be one text.
+// Short, and without letters that look alike: names that are counted apart are different users.
 const credentials = {
   type: 'object',
   required: ['name', 'password'],
-  properties: { name: { type: 'string' }, password: { type: 'string' } }
+  properties: {
+    name: { type: 'string', pattern: '^[\\w.@+-]{1,100}$' },
+    password: { type: 'string', maxLength: 200 }
+  }
 } as const
 
 export async function buildApp(
@@ -29,19 +32,31 @@ export async function buildApp(
   await app.register(rateLimit, { global: false })
   await app.register(supersession, options)
 
-  const guesses = {
+  const byAddress = app.createRateLimit({ max: 100, timeWindow: '15 minutes' })
+  async function limitAddress(request: FastifyRequest): Promise<void> {
+    const limit = await byAddress(request)
+    if (limit.isAllowed || !limit.isExceeded) return
+    throw new HTTPException(429, undefined, { headers: { 'retry-after': `${limit.ttlInSeconds}` } })
+  }
+
+  const nameOf = ({ body }: FastifyRequest) => (body as Credentials).name.toLowerCase()
+  const byName = {
     max: 5,
     timeWindow: '15 minutes',
     // When the body is there.
     hook: 'preHandler' as const,
-    keyGenerator: ({ body }: FastifyRequest) => (body as Credentials).name
+    keyGenerator: nameOf,
+    // How many names are counted. One more, and that which was not seen for longest is forgotten.
+    cache: 100_000
   }
   app.post<{ Body: Credentials }>(
     '/login',
-    { schema: { body: credentials }, config: { rateLimit: guesses } },
+    { onRequest: limitAddress, schema: { body: credentials }, config: { rateLimit: byName } },
     async (request, reply) => {
-      if (!(await isPassword(request.body))) return reply.code(403).send({ detail: 'Wrong' })
-      await app.sessions.create(request, reply, { userId: request.body.name })
+      const name = nameOf(request)
+      const { password } = request.body
+      if (!(await isPassword({ name, password }))) throw new HTTPException(403, 'Wrong')
+      await app.sessions.create(request, reply, { userId: name })
       return {}
     }
   )
