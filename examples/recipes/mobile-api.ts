@@ -2,6 +2,9 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import supersession, { type SupersessionOptions } from '../../lib/index.ts'
 
+const userId = { type: 'string', pattern: '^[\\w-]{1,100}$' }
+const login = { body: { type: 'object', required: ['userId'], properties: { userId } } }
+
 export async function buildApp(options: SupersessionOptions = {}): Promise<FastifyInstance> {
   const app = Fastify()
   await app.register(supersession, {
@@ -11,7 +14,7 @@ export async function buildApp(options: SupersessionOptions = {}): Promise<Fasti
     ...options
   })
 
-  app.post<{ Body: { userId: string } }>('/login', async (request, reply) => {
+  app.post<{ Body: { userId: string } }>('/login', { schema: login }, async (request, reply) => {
     // After checking the password.
     await app.sessions.create(request, reply, { userId: request.body.userId })
     return { ok: true }

@@ -20,6 +20,8 @@ export class ApiClient {
   }
 
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
+    // `@other.example` would send the token there.
+    if (!path.startsWith('/')) throw new TypeError('path has to begin with a slash')
     const sent = await this.#storage.get(ACCESS)
     const reply = await this.#send(path, init, sent)
     if (reply.status !== 401 || sent === null) return reply

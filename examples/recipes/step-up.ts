@@ -9,6 +9,12 @@ import supersession, {
 /** Whether the user has just shown the password. A login is not enough, so that it begins as false. */
 const confirmed = new BooleanClaim({ key: 'confirmed', fetchValue: () => false })
 
+const body = {
+  type: 'object',
+  required: ['password'],
+  properties: { password: { type: 'string', maxLength: 200 } }
+} as const
+
 export async function buildApp(
   isPassword: (userId: string, password: string) => Promise<boolean>,
   options: SupersessionOptions = {}
@@ -18,7 +24,7 @@ export async function buildApp(
 
   app.post<{ Body: { password: string } }>(
     '/confirm',
-    { preHandler: app.verifySession() },
+    { schema: { body }, preHandler: app.verifySession() },
     async ({ session, body }) => {
       if (!(await isPassword(session.userId, body.password)))
         throw new HTTPException(403, 'Wrong password')

@@ -98,3 +98,24 @@ test('a request that another one has refreshed for is repeated without a second 
   t.equal((await late.fetch('/me')).status, 200)
   t.equal(refreshes(), 0)
 })
+
+test('a login that names no user is refused', async (t) => {
+  const { app } = await open(t)
+  for (const payload of [
+    undefined,
+    {},
+    { userId: {} },
+    { userId: '\0' },
+    { userId: 'a'.repeat(101) }
+  ]) {
+    const reply = await app.inject({ method: 'POST', url: '/login', ...(payload && { payload }) })
+    t.equal(reply.statusCode, 422)
+  }
+})
+
+test('a path that would lead to another host is sent nothing', async (t) => {
+  const { url, client, login } = await open(t)
+  await login()
+  const host = url.replace('http://', '')
+  await t.rejects(client.fetch(`@${host}/me`), /begin with a slash/)
+})

@@ -58,3 +58,21 @@ test('the API has sessions in cookies', async (t) => {
   t.equal((await client.login('ada', {}, '/api/login')).statusCode, 200)
   t.same((await client.get('/api/me')).json(), { userId: 'ada' })
 })
+
+test('a login that names no user is refused', async (t) => {
+  const app = await open(t)
+  for (const payload of [
+    undefined,
+    {},
+    { userId: {} },
+    { userId: '\0' },
+    { userId: 'a'.repeat(101) }
+  ]) {
+    const reply = await app.inject({
+      method: 'POST',
+      url: '/api/login',
+      ...(payload && { payload })
+    })
+    t.equal(reply.statusCode, 422)
+  }
+})

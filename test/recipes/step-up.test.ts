@@ -32,3 +32,13 @@ test('a dangerous action needs the password, for five minutes', async (t) => {
   clock.advance(2)
   t.equal((await remove()).statusCode, 403)
 })
+
+test('a confirmation without a password, or with an endless one, is refused', async (t) => {
+  const app = await buildApp(async () => true, FAST_KEYS)
+  t.teardown(() => app.close())
+  const inject = await injectAs(app, 'ada')
+  for (const payload of [undefined, {}, { password: {} }, { password: 'a'.repeat(201) }]) {
+    const reply = await inject({ method: 'POST', url: '/confirm', ...(payload && { payload }) })
+    t.equal(reply.statusCode, 422)
+  }
+})
