@@ -1,7 +1,7 @@
 // Tokens of @fastify/jwt are good until they expire, and are exchanged for sessions meanwhile.
 import jwt from '@fastify/jwt'
 import Fastify, { type FastifyInstance } from 'fastify'
-import supersession, { type SupersessionOptions } from '../../lib/index.ts'
+import supersession, { HTTPException, type SupersessionOptions } from '../../lib/index.ts'
 
 export async function buildApp(
   secret: string,
@@ -13,7 +13,8 @@ export async function buildApp(
 
   // For clients with a token of before, for as long as there are any.
   app.post('/exchange', async (request, reply) => {
-    const { id } = await request.jwtVerify<{ id: string }>()
+    const { id } = await request.jwtVerify<{ id?: unknown }>()
+    if (typeof id !== 'string' || id === '') throw new HTTPException(401, 'No token of a login')
     await app.sessions.create(request, reply, { userId: id })
     return {}
   })

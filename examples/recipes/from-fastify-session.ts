@@ -20,9 +20,12 @@ const formerSession: FastifyPluginAsync<Record<string, unknown>> = createRequire
 
 /** While both are there, the former plugin has `request.session` and the new one `request.login`. */
 interface Both {
-  readonly session: { userId?: string; destroy(): Promise<void> }
+  readonly session: { userId?: string; regenerate(): Promise<void>; destroy(): Promise<void> }
   login: Session | null
 }
+
+const userId = { type: 'string', pattern: '^[\\w-]{1,100}$' }
+const login = { body: { type: 'object', required: ['userId'], properties: { userId } } }
 
 export async function buildApp(
   secret: string,
@@ -32,7 +35,7 @@ export async function buildApp(
   await app.register(cookie)
   await app.register(formerSession, {
     secret,
-    cookie: { secure: 'auto' },
+    cookie: { secure: 'auto', sameSite: 'lax' },
     saveUninitialized: false
   })
   await app.register(supersession, {
@@ -55,9 +58,11 @@ export async function buildApp(
   })
 
   // What the app did before, at a login.
-  app.post<{ Body: { userId: string } }>('/former-login', async (request) => {
-    const { session } = request as unknown as Both
-    session.userId = request.body.userId
+  app.post<{ Body: { userId: string } }>('/former-login', { schema: login }, async (request) => {
+    const both = request as unknown as Both
+    // Else whoever has planted a cookie of his own in this browser would be logged in as its user.
+    await both.session.regenerate()
+    both.session.userId = request.body.userId
     return {}
   })
   return app

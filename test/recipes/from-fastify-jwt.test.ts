@@ -24,3 +24,14 @@ test('a token of before is exchanged for a session, and is none itself', async (
   const forged = { authorization: `${authorization}x` }
   t.equal((await app.inject({ method: 'POST', url: '/exchange', headers: forged })).statusCode, 401)
 })
+
+test('a token that names no user is exchanged for nothing', async (t) => {
+  const app = await buildApp('secret of before', FAST_KEYS)
+  t.teardown(() => app.close())
+  for (const payload of [{ mail: 'ada@example.com' }, { id: 5 }, { id: null }, { id: '' }]) {
+    const headers = { authorization: `Bearer ${app.jwt.sign(payload)}` }
+    const reply = await app.inject({ method: 'POST', url: '/exchange', headers })
+    t.equal(reply.statusCode, 401, JSON.stringify(payload))
+    t.notOk(reply.headers['st-access-token'])
+  }
+})

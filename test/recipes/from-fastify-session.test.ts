@@ -22,3 +22,25 @@ test('a session of before becomes a new one, once', async (t) => {
   t.equal((await app.inject({ url: '/me', cookies: former })).statusCode, 401)
   t.equal((await app.sessions.list('ada')).length, 1)
 })
+
+test('a cookie that was planted before the login of before is worth nothing after it', async (t) => {
+  const app = await buildApp('thirty-two characters are needed', FAST_KEYS)
+  t.teardown(() => app.close())
+  const logIn = (userId: unknown, cookies = {}) =>
+    app.inject({ method: 'POST', url: '/former-login', payload: { userId }, cookies })
+  const [own] = (await logIn('mallory')).cookies
+  const planted = { [String(own?.name)]: String(own?.value) }
+  t.equal((await logIn('ada', planted)).statusCode, 200)
+  t.equal((await app.inject({ url: '/me', cookies: planted })).statusCode, 401)
+  for (const userId of [undefined, {}, '', 'a'.repeat(101)])
+    t.equal((await logIn(userId)).statusCode, 422)
+})
+
+test('the cookie of before is SameSite=Lax over https, too', async (t) => {
+  const app = await buildApp('thirty-two characters are needed', FAST_KEYS)
+  t.teardown(() => app.close())
+  app.addHook('onRequest', async ({ raw }) => void Object.assign(raw.socket, { encrypted: true }))
+  const payload = { userId: 'ada' }
+  const { cookies } = await app.inject({ method: 'POST', url: '/former-login', payload })
+  t.match(cookies, [{ name: 'sessionId', secure: true, sameSite: 'Lax' }])
+})
