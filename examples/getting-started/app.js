@@ -8,7 +8,7 @@ const credentials = {
   type: 'object',
   required: ['name', 'password'],
   properties: {
-    name: { type: 'string', minLength: 1, maxLength: 100 },
+    name: { type: 'string', pattern: '^[\\w.@+-]{1,100}$' },
     password: { type: 'string', minLength: 8, maxLength: 200 }
   }
 }
@@ -22,9 +22,11 @@ export async function buildApp(options = {}) {
 
   app.post('/signup', { schema: { body: credentials } }, async (request, reply) => {
     const { name, password } = request.body
-    if (users.has(name)) throw new HTTPException(409, 'The name is taken')
     const salt = randomBytes(16)
-    users.set(name, { salt, key: await hash(password, salt, 32) })
+    const key = await hash(password, salt, 32)
+    // Nothing is waited for in between: of two who ask for a name at once one gets it.
+    if (users.has(name)) throw new HTTPException(409, 'The name is taken')
+    users.set(name, { salt, key })
     await app.sessions.create(request, reply, { userId: name })
     return reply.code(201).send({ name })
   })

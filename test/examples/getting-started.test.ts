@@ -42,4 +42,11 @@ test('its test passes, and its app does what the page says', async (t) => {
   t.same((await new Client(app, 'cookie').get('/me')).json(), { message: 'unauthorised' })
   t.equal((await client.post('/login', { ...ada, password: 'battery staple' })).statusCode, 403)
   t.equal((await client.post('/login', ada)).statusCode, 200)
+
+  const signUp = (name: string, password: string) =>
+    app.inject({ method: 'POST', url: '/signup', payload: { name, password } })
+  const atOnce = await Promise.all([signUp('bob', 'correct horse'), signUp('bob', 'another one')])
+  t.same(atOnce.map(({ statusCode }) => statusCode).sort(), [201, 409])
+  for (const name of ['', '\0', '\ud800', 'a'.repeat(101)])
+    t.equal((await signUp(name, 'correct horse')).statusCode, 422, JSON.stringify(name))
 })
