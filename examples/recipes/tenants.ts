@@ -2,6 +2,15 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import supersession, { HTTPException, type SupersessionOptions } from '../../lib/index.ts'
 
+// A real app has these in its database. In a plain object there is a `constructor`, too.
+const TENANTS: ReadonlySet<string> = new Set(['red', 'blue'])
+
+const body = {
+  type: 'object',
+  required: ['userId'],
+  properties: { userId: { type: 'string', pattern: '^[\\w-]{1,100}$' } }
+} as const
+
 interface OfTenant {
   Params: { tenant: string }
 }
@@ -12,14 +21,21 @@ export async function buildApp(options: SupersessionOptions = {}): Promise<Fasti
 
   await app.register(
     async (tenant) => {
-      tenant.post<OfTenant & { Body: { userId: string } }>('/login', async (request, reply) => {
-        // After checking the password among the users of this tenant.
-        await tenant.sessions.create(request, reply, {
-          userId: request.body.userId,
-          tenantId: request.params.tenant
-        })
-        return {}
+      tenant.addHook<OfTenant>('onRequest', async ({ params }) => {
+        if (!TENANTS.has(params.tenant)) throw new HTTPException(404, 'No such tenant')
       })
+      tenant.post<OfTenant & { Body: { userId: string } }>(
+        '/login',
+        { schema: { body } },
+        async (request, reply) => {
+          // After checking the password among the users of this tenant.
+          await tenant.sessions.create(request, reply, {
+            userId: request.body.userId,
+            tenantId: request.params.tenant
+          })
+          return {}
+        }
+      )
 
       await tenant.register(async (members) => {
         members.addHook('preHandler', members.verifySession())
