@@ -6,6 +6,17 @@ import supersession, { HTTPException, type SupersessionOptions } from '../../lib
 // Below the path of the refresh route, where browsers send the refresh token's cookie.
 const REFRESH_PAGE = '/auth/session/refresh/page'
 
+const ofUser = {
+  type: 'object',
+  required: ['user'],
+  properties: { user: { type: 'string', pattern: '^[\\w-]{1,100}$' } }
+} as const
+const ofName = {
+  type: 'object',
+  required: ['name'],
+  properties: { name: { type: 'string', maxLength: 100 } }
+} as const
+
 export async function buildApp(options: SupersessionOptions = {}): Promise<FastifyInstance> {
   const app = Fastify()
   await app.register(formbody)
@@ -23,10 +34,8 @@ function addPages(pages: FastifyInstance): void {
   pages.get('/login', async (_request, reply) => {
     return reply.type('text/html').send('<form method="post"><input name="user"></form>')
   })
-  pages.post<{ Body: { user: string } }>('/login', async (request, reply) => {
-    // Pages of others, subdomains too, must not log their visitors in to an account of their own.
-    const { 'sec-fetch-site': site = 'same-origin' } = request.headers
-    if (site !== 'same-origin') throw new HTTPException(403)
+  const login = { schema: { body: ofUser }, onRequest: refuseOtherPages }
+  pages.post<{ Body: { user: string } }>('/login', login, async (request, reply) => {
     // After checking the password.
     await pages.sessions.create(request, reply, { userId: request.body.user })
     return reply.redirect('/account', 303)
@@ -39,7 +48,8 @@ function addPages(pages: FastifyInstance): void {
 <form method="post"><input name="name"></form>
 <form method="post" action="/logout"><button>Log out</button></form>`)
   })
-  pages.post<{ Body: { name: string } }>('/account', { preHandler }, async (request, reply) => {
+  const rename = { schema: { body: ofName }, preHandler }
+  pages.post<{ Body: { name: string } }>('/account', rename, async (request, reply) => {
     await request.session.updateData({ name: request.body.name })
     return reply.redirect('/account', 303)
   })
@@ -48,7 +58,7 @@ function addPages(pages: FastifyInstance): void {
     return reply.redirect('/login', 303)
   })
 
-  pages.route<{ Querystring: { next?: string } }>({
+  pages.route<{ Querystring: { next?: string | string[] } }>({
     method: ['GET', 'POST'],
     url: REFRESH_PAGE,
     handler: async (request, reply) => {
@@ -56,6 +66,14 @@ function addPages(pages: FastifyInstance): void {
       return reply.redirect(ownPath(request.query.next), 307)
     }
   })
+}
+
+/** Pages of others, subdomains too, must not log their visitors in to an account of their own. */
+async function refuseOtherPages({ headers, host }: FastifyRequest): Promise<void> {
+  const { 'sec-fetch-site': site, origin = `https://${host}` } = headers
+  // Old browsers, and all where there is no TLS, send Origin alone.
+  const isOwn = site === undefined ? origin.split('//')[1] === host : site === 'same-origin'
+  if (!isOwn) throw new HTTPException(403)
 }
 
 function showLogin(_error: Error, _request: FastifyRequest, reply: FastifyReply) {
@@ -71,9 +89,9 @@ function refreshFirst(_error: Error, { method, url }: FastifyRequest, reply: Fas
   return reply.type('text/html').send(`<meta http-equiv="refresh" content="0; url=${next}">`)
 }
 
-/** Never another site: `//example.com` is one. */
-function ownPath(next = '/'): string {
-  return /^\/(?![/\\])[!-~]*$/.test(next) ? next : '/'
+/** Never another site: `//example.com` is one. `?next=/a&next=/b` is a list. */
+function ownPath(next: string | string[] = '/'): string {
+  return typeof next === 'string' && /^\/(?![/\\])[!-~]*$/.test(next) ? next : '/'
 }
 
 function escapeHtml(text: string): string {

@@ -11,12 +11,16 @@ async function open(t: Test) {
   const app = await buildApp({ ...FAST_KEYS, clock: clock.read })
   t.teardown(() => app.close())
   const browser = new Client(app, 'cookie')
-  const submit = (url: string, fields: Record<string, string>) =>
+  const submit = (url: string, fields: Record<string, string> | string, headers = {}) =>
     browser.request({
       method: 'POST',
       url,
       payload: new URLSearchParams(fields).toString(),
-      headers: { 'content-type': 'application/x-www-form-urlencoded' }
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        host: 'localhost',
+        ...headers
+      }
     })
   t.equal(goal(await submit('/login', { user: 'ada' })), '303 /account')
   return { app, clock, browser, submit }
@@ -38,10 +42,42 @@ test('a login by form gives cookies, which a form cannot ask for', async (t) => 
   t.match((await browser.get('/account')).body, '<h1>ada</h1>')
   t.equal(goal(await submit('/account', { name: '<Ada>' })), '303 /account')
   t.match((await browser.get('/account')).body, '<h1>&#60;Ada&#62;</h1>')
-  for (const site of ['cross-site', 'same-site']) {
-    const headers = { 'sec-fetch-site': site }
-    t.equal((await app.inject({ method: 'POST', url: '/login', headers })).statusCode, 403, site)
+})
+
+test('a form of another page logs nobody in or out', async (t) => {
+  const { browser, submit } = await open(t)
+  const foreign: readonly Record<string, string>[] = [
+    { 'sec-fetch-site': 'cross-site', origin: 'https://evil.test' },
+    { 'sec-fetch-site': 'same-site', origin: 'http://sub.localhost' },
+    { origin: 'https://evil.test' },
+    { origin: 'http://sub.localhost' },
+    { origin: 'http://localhost.evil.test' },
+    { origin: 'null' }
+  ]
+  for (const headers of foreign) {
+    for (const url of ['/login', '/logout']) {
+      const { statusCode, cookies } = await submit(url, { user: 'eve' }, headers)
+      t.equal(statusCode, 403, `${url} ${JSON.stringify(headers)}`)
+      t.same(cookies, [])
+    }
   }
+  t.match((await browser.get('/account')).body, '<h1>ada</h1>')
+  const own: readonly Record<string, string>[] = [
+    { 'sec-fetch-site': 'same-origin', origin: 'http://localhost' },
+    { origin: 'http://localhost' },
+    { origin: 'https://localhost' }
+  ]
+  for (const headers of own)
+    t.equal(goal(await submit('/login', { user: 'ada' }, headers)), '303 /account')
+})
+
+test('a form without its field, or with it twice, is 422', async (t) => {
+  const { browser, submit } = await open(t)
+  const wrong = ['', 'user=', 'user=a&user=b&name=a&name=b', 'user=%00', `user=${'x'.repeat(101)}`]
+  for (const fields of wrong) t.equal((await submit('/login', fields)).statusCode, 422, fields)
+  for (const fields of ['', 'name=a&name=b', `name=${'x'.repeat(101)}`])
+    t.equal((await submit('/account', fields)).statusCode, 422, fields)
+  t.match((await browser.get('/account')).body, '<h1>ada</h1>')
 })
 
 test('who has no session is sent to the login', async (t) => {
@@ -68,11 +104,20 @@ test('an expired access token sends a page and a form round by the refresh page'
 
 test('the refresh page leads to no other site', async (t) => {
   const { browser } = await open(t)
-  for (const next of ['//evil.test', '/\\evil.test', '/\t/evil.test', 'https://evil.test', '']) {
+  for (const next of [
+    '//evil.test',
+    '/\\evil.test',
+    '/\t/evil.test',
+    'https://evil.test',
+    '/\r\nx: y',
+    ''
+  ]) {
     const url = `/auth/session/refresh/page?next=${encodeURIComponent(next)}`
     t.equal(goal(await browser.get(url)), '307 /', next)
   }
   t.equal(goal(await browser.get('/auth/session/refresh/page')), '307 /')
+  for (const twice of ['next=/a&next=/b', 'next=/a&next=//evil.test'])
+    t.equal(goal(await browser.get(`/auth/session/refresh/page?${twice}`)), '307 /', twice)
 })
 
 test('a stolen session ends at the login', async (t) => {
