@@ -2,6 +2,12 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import supersession from '../../lib/index.ts'
 
+const body = {
+  type: 'object',
+  required: ['userId'],
+  properties: { userId: { type: 'string', pattern: '^[\\w-]{1,100}$' } }
+} as const
+
 export async function buildApp(): Promise<FastifyInstance> {
   // Whose X-Forwarded headers are believed: the proxy's, and nobody else's.
   const app = Fastify({ trustProxy: '127.0.0.1' })
@@ -15,7 +21,7 @@ export async function buildApp(): Promise<FastifyInstance> {
     recordAddress: true
   })
 
-  app.post<{ Body: { userId: string } }>('/login', async (request, reply) => {
+  app.post<{ Body: { userId: string } }>('/login', { schema: { body } }, async (request, reply) => {
     // After checking the password.
     await app.sessions.create(request, reply, { userId: request.body.userId })
     return { ok: true }

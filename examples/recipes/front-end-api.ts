@@ -3,6 +3,12 @@ import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance } from 'fastify'
 import supersession, { getAllCORSHeaders } from '../../lib/index.ts'
 
+const body = {
+  type: 'object',
+  required: ['userId'],
+  properties: { userId: { type: 'string', pattern: '^[\\w-]{1,100}$' } }
+} as const
+
 export async function buildApi(apiDomain: string, websiteDomain: string): Promise<FastifyInstance> {
   const app = Fastify()
   await app.register(cors, {
@@ -13,7 +19,7 @@ export async function buildApi(apiDomain: string, websiteDomain: string): Promis
   })
   await app.register(supersession, { appInfo: { apiDomain, websiteDomain } })
 
-  app.post<{ Body: { userId: string } }>('/login', async (request, reply) => {
+  app.post<{ Body: { userId: string } }>('/login', { schema: { body } }, async (request, reply) => {
     // After checking the password.
     await app.sessions.create(request, reply, { userId: request.body.userId })
     return { ok: true }

@@ -16,7 +16,7 @@ import {
   UseGuards
 } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify'
+import { FastifyAdapter, type NestFastifyApplication, RouteSchema } from '@nestjs/platform-fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import supersession, { HTTPException, SessionError } from '../../lib/index.ts'
 
@@ -43,9 +43,18 @@ class SessionErrorFilter implements ExceptionFilter {
   }
 }
 
+const login = {
+  body: {
+    type: 'object',
+    required: ['userId'],
+    properties: { userId: { type: 'string', pattern: '^[\\w-]{1,100}$' } }
+  }
+} as const
+
 @Controller()
 class AppController {
   @Post('login')
+  @RouteSchema(login)
   async login(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

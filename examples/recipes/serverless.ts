@@ -8,6 +8,12 @@ export interface LambdaApp {
   readonly handler: PromiseHandler
 }
 
+const body = {
+  type: 'object',
+  required: ['userId'],
+  properties: { userId: { type: 'string', pattern: '^[\\w-]{1,100}$' } }
+} as const
+
 /** Called once, while the function starts. */
 export async function buildHandler(store: SessionStore): Promise<LambdaApp> {
   const app = Fastify()
@@ -20,7 +26,7 @@ export async function buildHandler(store: SessionStore): Promise<LambdaApp> {
     revocationInterval: 0
   })
 
-  app.post<{ Body: { userId: string } }>('/login', async (request, reply) => {
+  app.post<{ Body: { userId: string } }>('/login', { schema: { body } }, async (request, reply) => {
     // After checking the password.
     await app.sessions.create(request, reply, { userId: request.body.userId })
     return { ok: true }

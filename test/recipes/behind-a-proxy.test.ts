@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { type Test, test } from 'tap'
 import { buildApp } from '../../examples/recipes/behind-a-proxy.ts'
+import { refuseBadLogins } from '../builders/bad-logins.ts'
 import { checkPageCode } from '../builders/page-code.ts'
 
 /** A proxy that takes off TLS and `/shop`, as far as the app can tell. */
@@ -78,4 +79,24 @@ test('cookies have the paths that browsers see, and come back through the proxy'
   t.equal((await ask(port, 'POST', '/shop/auth/session/refresh', { cookie })).status, 200)
   const foreign = { cookie, origin: 'https://evil.test' }
   t.equal((await ask(port, 'POST', '/shop/order', foreign)).status, 403)
+})
+
+test('nobody but the proxy says which address asks', async (t) => {
+  const app = await buildApp()
+  t.teardown(() => app.close())
+  const addressOf = async (userId: string, remoteAddress: string, forwarded: string) => {
+    const from = { remoteAddress, headers: { 'x-forwarded-for': forwarded } }
+    const login = await app.inject({ method: 'POST', url: '/login', payload: { userId }, ...from })
+    const authorization = `Bearer ${login.headers['st-access-token']}`
+    const devices = await app.inject({ url: '/devices', headers: { authorization } })
+    return devices.json()[0].address
+  }
+  t.equal(await addressOf('ada', '198.51.100.9', '192.0.2.1'), '198.51.100.9', 'past the proxy')
+  t.equal(await addressOf('bob', '127.0.0.1', '192.0.2.1, 203.0.113.7'), '203.0.113.7', 'appended')
+})
+
+test('a login without a user of any use is 422', async (t) => {
+  const app = await buildApp()
+  t.teardown(() => app.close())
+  await refuseBadLogins(t, app)
 })

@@ -3,6 +3,7 @@ import { runInThisContext } from 'node:vm'
 import { build } from 'esbuild'
 import { test } from 'tap'
 import { buildApi } from '../../examples/recipes/front-end-api.ts'
+import { refuseBadLogins } from '../builders/bad-logins.ts'
 import { Client } from '../builders/client.ts'
 import { checkPageCode } from '../builders/page-code.ts'
 
@@ -34,6 +35,12 @@ test('the website may send what the SDK sends, other pages may not', async (t) =
   const refused = await app.inject({ url: '/me', headers: { origin: WEBSITE } })
   t.equal(refused.statusCode, 401)
   t.equal(refused.headers['access-control-allow-origin'], WEBSITE, 'the SDK can read it')
+})
+
+test('a login without a user of any use is 422', async (t) => {
+  const app = await buildApi('https://api.example.com', WEBSITE)
+  t.teardown(() => app.close())
+  await refuseBadLogins(t, app)
 })
 
 test("Next's server may pass on the access token that it finds in a cookie", async (t) => {

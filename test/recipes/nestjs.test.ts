@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common'
 import type { FastifyInstance } from 'fastify'
 import { type Test, test } from 'tap'
 import { buildApp } from '../../examples/recipes/nestjs.ts'
+import { refuseBadLogins } from '../builders/bad-logins.ts'
 import { Client } from '../builders/client.ts'
 import { checkPageCode } from '../builders/page-code.ts'
 
@@ -48,4 +49,8 @@ test('other errors of controllers are answered by Nest, those before them by the
   const reply = await app.inject({ method: 'POST', url: '/login', headers, payload: '{' })
   t.equal(reply.statusCode, 422)
   t.match(reply.json(), { detail: [{ type: 'json_invalid' }] })
+})
+
+test('a login without a user of any use is 422', async (t) => {
+  await refuseBadLogins(t, await open(t))
 })

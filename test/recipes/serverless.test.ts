@@ -1,6 +1,7 @@
 import type { LambdaResponse } from '@fastify/aws-lambda'
 import { type Test, test } from 'tap'
 import { buildHandler } from '../../examples/recipes/serverless.ts'
+import { refuseBadLogins } from '../builders/bad-logins.ts'
 import { type DurableStore, durableStores, openBackend } from '../builders/durable-stores.ts'
 import { checkPageCode } from '../builders/page-code.ts'
 
@@ -65,6 +66,11 @@ test('what another instance has revoked is refused where the store is asked', as
   await one.app.sessions.revokeAll('ada')
   t.equal((await two.invoke('POST', '/order', cookies)).statusCode, 401)
   t.equal((await two.invoke('GET', '/me', cookies)).statusCode, 200, 'for ten minutes at most')
+})
+
+test('a login without a user of any use is 422', async (t) => {
+  const start = await opener(t)
+  await refuseBadLogins(t, (await start()).app)
 })
 
 test('a start without a secret is refused', async (t) => {
