@@ -19,7 +19,7 @@ import type { Settings } from '../options/resolve.ts'
 import type { SessionRecord, SessionStore } from '../stores/store.ts'
 import { isDpopScheme } from '../transport/token-headers.ts'
 import { isSafe } from './anti-csrf.ts'
-import type { VerifyContext } from './context.ts'
+import type { SessionContext, VerifyContext } from './context.ts'
 import { bindingOf, type StoredBinding } from './records.ts'
 import type {
   AccessToken,
@@ -75,19 +75,17 @@ function initiatorsOf({ appInfo: { websiteOrigin, apiDomain } }: Settings): stri
  *
  * @throws {@link UnauthorisedError} The proof is refused.
  */
-export function bindingOfLogin(
+export async function bindingOfLogin(
   context: Context,
   request: FastifyRequest,
   method: TransferMethod
-): StoredBinding | undefined {
-  if (context.dpop === null || method !== 'header' || request.headers['dpop'] === undefined)
+): Promise<StoredBinding | undefined> {
+  const { dpop } = context
+  if (dpop === null || method !== 'header' || request.headers['dpop'] === undefined)
     return undefined
-  const { proof } = acceptProof(context, context.dpop, request, {
-    token: null,
-    isTokenNamed: false,
-    jkt: null
-  })
-  return { method: 'dpop', jkt: proof.jkt }
+  const shown = acceptProof(context, dpop, request, { token: null, isTokenNamed: false, jkt: null })
+  await claimProof(context, dpop, shown)
+  return { method: 'dpop', jkt: shown.proof.jkt }
 }
 
 /**
@@ -131,12 +129,21 @@ function useProof(
   request: FastifyRequest,
   wanted: Pick<DpopRequest, 'token' | 'isTokenNamed' | 'jkt'>
 ): Promise<void> | undefined {
-  const accepted = acceptProof(context, dpop, request, wanted)
+  const shown = acceptProof(context, dpop, request, wanted)
   // A WebSocket is opened by a GET.
   const isRead = isSafe(request) && request.headers.upgrade === undefined
-  if (dpop.useOnce === undefined || isRead) return undefined
-  accepted.claim ??= refuseUsedElsewhere(context, dpop, dpop.useOnce, accepted.proof)
-  return accepted.claim
+  return isRead ? undefined : claimProof(context, dpop, shown)
+}
+
+/** Tells other processes of a proof, once for a request. */
+function claimProof(
+  context: Context,
+  dpop: DpopProofs,
+  shown: ShownProof
+): Promise<void> | undefined {
+  if (dpop.useOnce === undefined) return undefined
+  shown.claim ??= refuseUsedElsewhere(context, dpop, dpop.useOnce, shown.proof)
+  return shown.claim
 }
 
 async function refuseUsedElsewhere(
@@ -148,6 +155,27 @@ async function refuseUsedElsewhere(
   // The client chose the id: any text.
   const id = hash('sha256', `${jkt} ${jti}`, 'base64url')
   if (!(await useOnce(id, endsAt))) throw refusedProof(context, dpop, 'replayed')
+}
+
+/**
+ * Tells other processes of the proof that a refresh of a bound session has shown. Before the session
+ * changes: a refresh that somebody has copied, and sends to another process, must not end it.
+ *
+ * @throws {@link UnauthorisedError} The proof is refused, or was used.
+ */
+export async function claimRefreshProof(
+  context: Context & Pick<SessionContext, 'records'>,
+  handle: string,
+  text: string,
+  { method, request }: { method: TransferMethod; request: FastifyRequest | null }
+): Promise<void> {
+  const { dpop, records } = context
+  if (dpop === null || method !== 'header' || request === null) return
+  const record = await records.find(handle)
+  const jkt = record === null ? undefined : bindingOf(record)?.jkt
+  if (jkt === undefined) return
+  const shown = acceptProof(context, dpop, request, { token: text, isTokenNamed: false, jkt })
+  await claimProof(context, dpop, shown)
 }
 
 /**

@@ -34,7 +34,7 @@ export async function createSession(
 ): Promise<Session> {
   const method = methodForNewSession(context, request, input.transferMethod)
   const withAntiCsrf = withAntiCsrfToken(context, method)
-  const binding = bindingOfLogin(context, request, method)
+  const binding = await bindingOfLogin(context, request, method)
   const device = {
     ...deviceOf(context, request),
     transferMethod: method,

@@ -22,7 +22,7 @@ import {
   refuseForeignOrigin,
   withAntiCsrfToken
 } from './anti-csrf.ts'
-import { checkRefreshingDevice } from './check-device.ts'
+import { checkRefreshingDevice, claimRefreshProof } from './check-device.ts'
 import type { SessionContext } from './context.ts'
 import { publish } from './events.ts'
 import { endOfSession, issueAccessToken, issueTokens } from './issue-tokens.ts'
@@ -198,6 +198,7 @@ async function exchange(
   if (presented === null)
     throw new UnauthorisedError('the refresh token is not one of ours', { reason: 'refresh-token' })
   if (withAntiCsrf) checkRefreshToken(presented, antiCsrfToken)
+  await claimRefreshProof(context, presented.handle, text, client)
   const { issueChild, stepAt } = exchangeOf(context, presented, withAntiCsrf)
   const { record, decision, nowMs } = await records.change(presented.handle, (found, now) => {
     // First: a thief without the device must not end the session, nor take part in its rotation.

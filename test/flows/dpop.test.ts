@@ -288,6 +288,30 @@ for (const durable of durableStores)
     t.equal((await send(two.app, 'GET', get)).statusCode, 401)
   })
 
+for (const durable of durableStores)
+  test(`on ${durable.name} a login or a refresh that was copied is good in no other process`, {
+    skip: durable.skip
+  }, async (t) => {
+    const { one, two, clock } = await twoProcesses(t, durable)
+    const client = new DpopClient({ app: one.app, clock })
+    const { refreshToken, device } = client
+    const there = Object.assign(new DpopClient({ app: two.app, clock }), { device })
+    const login = client.proof('POST', '/login')
+    t.equal((await client.login(login)).statusCode, 200)
+    t.equal(challengeOf(await there.login(login)), 'invalid_dpop_proof replayed')
+    t.equal((await one.app.sessions.list('ada')).length, 1)
+
+    const first = client.refreshToken
+    t.not(first, refreshToken)
+    const proof = client.proof('POST', '/auth/session/refresh')
+    t.equal((await client.refresh(proof)).statusCode, 200)
+    t.equal((await client.me()).statusCode, 200)
+    clock.advance(40)
+    const copied = Object.assign(there, { refreshToken: first })
+    t.equal(challengeOf(await copied.refresh(proof)), 'invalid_dpop_proof replayed')
+    t.equal((await client.refresh()).statusCode, 200, 'it is no theft')
+  })
+
 test('a proof that several hooks of a request check is used once', async (t) => {
   const used: string[] = []
   const store = Object.assign(memoryStore(), {
@@ -298,6 +322,7 @@ test('a proof that several hooks of a request check is used once', async (t) => 
   app.post('/twice', { preHandler }, async ({ session }) => session.userId)
   const client = new DpopClient({ app, clock })
   await client.login()
+  used.length = 0
   const dpop = client.proof('POST', '/twice', client.accessToken)
   const authorization = `DPoP ${client.accessToken}`
   t.equal((await client.send('POST', '/twice', { authorization, dpop })).body, 'ada')
@@ -306,7 +331,8 @@ test('a proof that several hooks of a request check is used once', async (t) => 
 })
 
 test('a proof that another process has taken stays refused, however often it is checked', async (t) => {
-  const store = Object.assign(memoryStore(), { useOnce: async () => false })
+  let isTaken = false
+  const store = Object.assign(memoryStore(), { useOnce: async () => !isTaken })
   const { app, clock } = await buildApp(t, { ...options, store })
   await app.register(async (scope) => {
     // A hook of an app that only wants to know whether somebody is logged in.
@@ -317,6 +343,7 @@ test('a proof that another process has taken stays refused, however often it is 
   })
   const client = new DpopClient({ app, clock })
   await client.login()
+  isTaken = true
   const dpop = client.proof('POST', '/guarded', client.accessToken)
   const authorization = `DPoP ${client.accessToken}`
   const reply = await client.send('POST', '/guarded', { authorization, dpop })
@@ -325,7 +352,7 @@ test('a proof that another process has taken stays refused, however often it is 
 })
 
 test('a proof that the store cannot be told of is not taken, and the session lives on', async (t) => {
-  let isBroken = true
+  let isBroken = false
   const useOnce = async () => {
     if (isBroken) throw new Error('no connection')
     return true
@@ -336,6 +363,7 @@ test('a proof that the store cannot be told of is not taken, and the session liv
   })
   const client = new DpopClient({ app, clock })
   await client.login()
+  isBroken = true
   const post = () => {
     const dpop = client.proof('POST', '/me', client.accessToken)
     return client.send('POST', '/me', { authorization: `DPoP ${client.accessToken}`, dpop })
@@ -344,8 +372,10 @@ test('a proof that the store cannot be told of is not taken, and the session liv
   t.equal(refused.statusCode, 503)
   t.ok(refused.headers['retry-after'])
   t.equal((await client.me()).statusCode, 200)
+  t.equal((await client.refresh()).statusCode, 503)
   isBroken = false
   t.equal((await post()).statusCode, 200)
+  t.equal((await client.refresh()).statusCode, 200)
 })
 
 test('a login beside a copied bound token ends its session only with its key', async (t) => {
@@ -372,6 +402,7 @@ test('a WebSocket upgrade is no read, and a request may name the whole URL', asy
   const built = await buildApp(t, { ...options, store })
   const client = new DpopClient(built)
   await client.login()
+  used.length = 0
   const authorization = `DPoP ${client.accessToken}`
   const get = (headers: Record<string, string>) => {
     const dpop = client.proof('GET', '/me', client.accessToken)
