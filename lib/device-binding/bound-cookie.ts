@@ -72,8 +72,8 @@ export class BoundCookies {
     if (header === undefined) return []
     const values: string[] = []
     for (const part of header.split(';', MAX_COOKIES)) {
-      // Of white space cookies know no more (RFC 6265 section 5.2).
-      const pair = part.replace(/^[ \t]+|[ \t]+$/g, '')
+      // Before a name cookies know no more white space (RFC 6265 section 5.2).
+      const pair = part.replace(/^[ \t]+/, '').trimEnd()
       if (pair.startsWith(this.#pair) && values.length < MAX_DUPLICATES)
         values.push(pair.slice(this.#pair.length))
     }

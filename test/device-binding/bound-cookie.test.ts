@@ -59,4 +59,6 @@ test('all cookies of the name are found, up to a bound', async (t) => {
   t.same(cookies.valuesIn('a=1; x__Host-sDevice=2;__Host-sDevice=3 ; __Host-sDevice=4'), ['3', '4'])
   t.equal(cookies.valuesIn('__Host-sDevice=1;'.repeat(9)).length, 4)
   t.same(cookies.valuesIn('\xa0__Host-sDevice=1;\t__Host-sDevice=2'), ['2'], 'another name')
+  const spaces = ' '.repeat(15_000)
+  t.same(cookies.valuesIn(`a=b${spaces}c;${spaces}__Host-sDevice=1${spaces}`), ['1'])
 })
