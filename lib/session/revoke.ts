@@ -98,15 +98,22 @@ async function endSessions(
 ): Promise<string[]> {
   if (handles.length === 0) return []
   const until = untilOf(context)
-  // What is known to be revoked was announced: else one token could fill the store with sign-outs.
-  const revocations = named
-    .filter((handle) => !context.revocations.hasHandle(handle))
-    .map((handle) => ({ handle, until }))
+  const revocations: Revocation[] = []
+  for (const handle of named)
+    if (!(await isAnnounced(context, handle))) revocations.push({ handle, until })
   // First: where one of the two fails, who tries again can still do both.
   await announce(context, revocations)
   const ended = await context.store.delete(handles)
   if (ended.length > 0) publish({ kind: 'revoked', sessionHandles: ended })
   return ended
+}
+
+/**
+ * Whether everybody knows of a revocation already: else one token could fill the store with sign-outs.
+ * Not where the session is still there, or there again: a store may have lost both.
+ */
+async function isAnnounced({ revocations, store }: Context, handle: string): Promise<boolean> {
+  return revocations.hasHandle(handle) && (await store.get(handle)) === null
 }
 
 async function announce(context: Context, revocations: readonly Revocation[]): Promise<void> {

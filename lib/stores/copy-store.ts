@@ -1,5 +1,5 @@
 import { OptionsError } from '../options/checks.ts'
-import type { SessionPage, SessionStore } from './store.ts'
+import type { RevocationPage, SessionPage, SessionStore } from './store.ts'
 
 /** Sessions that are read at a time. */
 const PAGE = 500
@@ -19,7 +19,7 @@ export interface CopiedStore {
 }
 
 /**
- * Copies keys and sessions to another store, so that nobody is logged out by moving there.
+ * Copies keys, sessions and revocations to another store, so that nobody is logged out by moving there.
  *
  * Run it while no process uses either store: what a session goes through meanwhile would be lost.
  * Nothing that is there is overwritten, so a copy that broke off can be started again.
@@ -31,6 +31,7 @@ export async function copyStore(options: CopyStoreOptions): Promise<CopiedStore>
   // Letter by letter it would be a list, too.
   if (typeof userIds === 'string') throw new OptionsError('userIds', 'a list of ids', userIds)
   const keys = await copyKeys(from, to)
+  await copyRevocations(from, to)
   let sessions = 0
   for await (const userId of userIds) sessions += await copySessions(from, to, userId)
   return { sessions, keys }
@@ -48,6 +49,15 @@ async function copyKeys(from: SessionStore, to: SessionStore): Promise<number> {
     copied++
   }
   return copied
+}
+
+/** Those that are there already are there twice then, which changes nothing. */
+async function copyRevocations(from: SessionStore, to: SessionStore): Promise<void> {
+  let page: RevocationPage | undefined
+  do {
+    page = await from.revokedSince?.(page?.cursor ?? null, PAGE)
+    if (page !== undefined) await to.addRevocations?.(page.revocations)
+  } while (page?.isLast === false)
 }
 
 async function copySessions(from: SessionStore, to: SessionStore, userId: string): Promise<number> {

@@ -43,6 +43,8 @@ export class RemoteKeys implements AccessTokenKeys {
   readonly #settings: RemoteKeysSettings
   readonly #stop = new AbortController()
   #byKid: ReadonlyMap<string, LoadedKey> = new Map()
+  /** What was dropped stays so: an answer that some cache has kept may still have it. */
+  readonly #dropped = new Set<string>()
   /** By the header segment of their access tokens. */
   #byHeader: ReadonlyMap<string, VerificationKey> = new Map()
   #discoveredUri: string | null = null
@@ -79,6 +81,7 @@ export class RemoteKeys implements AccessTokenKeys {
 
   /** Has a key verify nothing from now on, before the issuer was asked again. */
   drop(kid: string): void {
+    this.#dropped.add(kid)
     const loaded = this.#byKid.get(kid)
     if (loaded === undefined) return
     loaded.key.usableUntil = Number.NEGATIVE_INFINITY
@@ -141,7 +144,8 @@ export class RemoteKeys implements AccessTokenKeys {
 
   async #fetchJson(url: string): Promise<{ body: unknown; headers: Headers }> {
     const response = await fetch(url, {
-      headers: { accept: 'application/json' },
+      // Caches on the way may have a key that was revoked.
+      headers: { accept: 'application/json', 'cache-control': 'no-cache' },
       // Only the place that was configured is trusted.
       redirect: 'error',
       signal: AbortSignal.any([this.#stop.signal, AbortSignal.timeout(TIMEOUT_MS)])
@@ -159,7 +163,7 @@ export class RemoteKeys implements AccessTokenKeys {
       const text = JSON.stringify(jwk)
       const known = this.#byKid.get(String(Object(jwk).kid))
       const key = known?.text === text ? known.key : readKey(jwk)
-      if (key !== null) byKid.set(key.kid, { text, key })
+      if (key !== null && !this.#dropped.has(key.kid)) byKid.set(key.kid, { text, key })
     }
     // What was verified with a key that is gone names that key still.
     for (const [kid, { key }] of this.#byKid)

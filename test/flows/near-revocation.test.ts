@@ -4,6 +4,7 @@ import { type Test, test } from 'tap'
 import supersession, {
   memoryStore,
   type Revocation,
+  type SessionRecord,
   type SessionStore,
   StoreUnavailableError,
   type SupersessionOptions
@@ -213,7 +214,12 @@ test('a session that is revoked again and again is one entry of the store', asyn
   }
   const { app } = await buildApp(t, { store: Object.assign(store, { addRevocations }) })
   const { session } = await app.sessions.issue({ userId: 'ada' })
+  const backup = await store.get(session.handle)
   for (const isThere of [true, false, false])
     t.equal(await app.sessions.revoke(session.handle), isThere)
   t.equal(added.length, 1)
+  // What a failover, or a backup that was restored, makes of the store.
+  await store.insert(backup as SessionRecord)
+  t.equal(await app.sessions.revoke(session.handle), true)
+  t.equal(added.length, 2, 'but for one that the store brought back')
 })

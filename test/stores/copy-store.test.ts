@@ -57,6 +57,32 @@ test('a copy that is started again adds what is missing and overwrites nothing',
   t.same(await copyStore({ from, to, userIds: userIds() }), { sessions: 0, keys: 0 })
 })
 
+test('revocations move along, so that access tokens of before stay refused', async (t) => {
+  const [from, to] = [memoryStore(), memoryStore()]
+  const clock = new TestClock(Date.now())
+  const { app: before } = await buildApp(t, { store: from, clock: clock.read })
+  const { session, accessToken } = await before.sessions.issue({ userId: 'ada' })
+  const others = Array.from({ length: 600 }, () => ({ handle: randomUUID(), until: clock.read() }))
+  await from.addRevocations?.(others)
+  await before.sessions.revoke(session.handle)
+  await before.close()
+  await copyStore({ from, to, userIds: ['ada'] })
+  const { app: after } = await buildApp(t, { store: to, clock: clock.read })
+  const headers = { authorization: `Bearer ${accessToken}` }
+  t.equal((await after.inject({ url: '/me', headers })).statusCode, 401)
+})
+
+test('a store that keeps no revocations is given, and gives, none', async (t) => {
+  const without = Object.assign(memoryStore(), {
+    revokedSince: undefined,
+    addRevocations: undefined
+  })
+  const to = memoryStore()
+  await to.addRevocations?.([{ handle: randomUUID(), until: Date.now() }])
+  await t.resolves(copyStore({ from: without as never, to, userIds: [] }))
+  await t.resolves(copyStore({ from: to, to: without as never, userIds: [] }))
+})
+
 test('one user is a list of one', async (t) => {
   const [from, to] = [memoryStore(), memoryStore()]
   await t.rejects(copyStore({ from, to, userIds: 'ada' }), /'userIds' must be a list of ids/)

@@ -138,6 +138,33 @@ test('a key that the issuer withdrew verifies nothing, not even what it has veri
   t.same((await get(accessToken)).json(), refused)
 })
 
+test('a key that was revoked stays so where a cache still has it', async (t) => {
+  const kept = newJwk('d-1')
+  const issuer = await startIssuer(t, [kept, newJwk('d-2')])
+  const known = issuer.open()
+  await known.findAgain('d-1', START_MS)
+  known.drop('d-1')
+  await known.findAgain('d-1', START_MS + 1000)
+  t.equal(known.find('d-1'), undefined)
+  t.not(known.find('d-2'), undefined)
+  const later = issuer.open()
+  later.drop('d-1')
+  await later.findAgain('d-1', START_MS)
+  t.equal(later.find('d-1'), undefined, 'before the keys were loaded')
+})
+
+test('caches on the way to the issuer are passed by', async (t) => {
+  const issuer = await startIssuer(t, [newJwk('d-1')])
+  const { answer } = issuer
+  const asked: unknown[] = []
+  issuer.answer = (request, response) => {
+    asked.push(request.headers['cache-control'])
+    answer(request, response)
+  }
+  await issuer.open().findAgain('d-1', START_MS)
+  t.same(asked, ['no-cache'])
+})
+
 /** A token that names another key. */
 function withKid(token: string, kid: string): string {
   const [head = '', ...rest] = token.split('.')
