@@ -1,5 +1,5 @@
 import { finished } from 'node:stream'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply } from 'fastify'
 import { reportLate } from './report.ts'
 
 /** Work that nobody waits for. */
@@ -21,15 +21,21 @@ export function afterResponse(reply: FastifyReply, task: Task): void {
   }
   const first = [task]
   tasksOf.set(reply, first)
-  finished(reply.raw, () => void runTasks(first, reply.request))
+  const run = () => void runTasks(first, reply)
+  // `finished` calls back for no reply of `app.inject` that is out already.
+  if (reply.raw.writableFinished) setImmediate(run)
+  else finished(reply.raw, run)
 }
 
-async function runTasks(tasks: readonly Task[], request: FastifyRequest): Promise<void> {
+/** Also those that are added while others run. */
+async function runTasks(tasks: readonly Task[], reply: FastifyReply): Promise<void> {
   for (const task of tasks) {
     try {
       await task()
     } catch (error) {
-      reportLate(error, 'background', request)
+      reportLate(error, 'background', reply.request)
     }
   }
+  // One that comes even later begins anew.
+  tasksOf.delete(reply)
 }

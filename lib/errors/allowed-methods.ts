@@ -13,7 +13,8 @@ export class AllowedMethods {
   #router: FindMyWay.Instance<never> | undefined
 
   constructor({ initialConfig }: FastifyInstance) {
-    this.#config = initialConfig.routerOptions as Config<never>
+    const { constraints: _, ...config } = Object(initialConfig.routerOptions) as Config<never>
+    this.#config = config
   }
 
   add({ method, url }: RouteOptions): void {
@@ -37,9 +38,14 @@ export class AllowedMethods {
 
   #build(): FindMyWay.Instance<never> {
     const router = FindMyWay(this.#config)
-    for (const [method, paths] of this.#paths) {
-      for (const path of paths) router.on(method, path, () => {})
-    }
+    for (const [method, paths] of this.#paths)
+      for (const path of paths) {
+        try {
+          router.on(method, path, () => {})
+        } catch {
+          // For this router, which knows no constraints, it is a path that was added before.
+        }
+      }
     return router
   }
 }

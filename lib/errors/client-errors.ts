@@ -35,7 +35,15 @@ export function clientErrorHandler(
     const status = statuses[error.code ?? ''] ?? 400
     const phrase = reasonPhrase(status)
     this.log.trace({ err: error }, 'client error')
-    const { type = jsonType, body } = render({ status, error, detail: phrase })
+    const input = { status, error, detail: phrase }
+    let rendered = renderDetail(input)
+    try {
+      rendered = render(input)
+    } catch (err) {
+      // It may read the request, as it may elsewhere; there is none here.
+      this.log.error({ err }, 'an error renderer failed')
+    }
+    const { type = jsonType, body } = rendered
     const text = typeof body === 'string' ? body : stringifyJson(body)
     const head = [
       `HTTP/1.1 ${status} ${phrase}`,

@@ -34,19 +34,42 @@ export async function debugReply(
   request: FastifyRequest,
   load: LoadParser = async () => await import(PARSER)
 ): Promise<ErrorReply> {
-  const errors = relatedErrors(error)
   if (request.headers.accept?.includes('text/html')) {
     try {
       const { ErrorParser } = await load()
-      const parser = new ErrorParser({ frameSourceBuffer: 7 })
+      const parser = new ErrorParser().defineSourceLoader(async (frame) =>
+        isOurs(frame) ? await ErrorParser.fsSourceLoader(frame) : undefined
+      )
+      const errors = relatedErrors(error).map(withoutMessageInStack)
       const parsed = await Promise.all(errors.map(async (one) => await parser.parse(one)))
       return new ErrorReply(500, page(parsed), { type: 'text/html; charset=utf-8', headers })
     } catch (err) {
       logSafely(request, 'warn', 'the debug page needs the package youch-core', () => ({ err }))
     }
   }
-  const text = errors.map(({ stack, message }) => stack ?? message).join('\n\nCaused by: ')
-  return new ErrorReply(500, text, { type: 'text/plain; charset=utf-8', headers })
+  return new ErrorReply(500, stacksOf(error), { type: 'text/plain; charset=utf-8', headers })
+}
+
+/** Never fails: the members of an error may be anything, or throw when they are read. */
+function stacksOf(error: Error): string {
+  try {
+    return relatedErrors(error)
+      .map(({ stack, message }) => String(stack ?? message))
+      .join('\n\nCaused by: ')
+  } catch {
+    return 'Internal Server Error, of an error that cannot be read'
+  }
+}
+
+/**
+ * The parser takes lines of the stack for frames, those of the message among them, which a client may
+ * have written: they would have it read any file.
+ */
+function withoutMessageInStack(error: Error): Error {
+  const { name, message, cause, stack = '' } = error
+  const start = stack.indexOf(message)
+  const frames = start < 0 ? stack : stack.slice(start + message.length)
+  return { name, message, cause, stack: `${name}\n${frames}` }
 }
 
 /** The error, its causes and its parts, each once: chains may be circular. */
@@ -87,9 +110,7 @@ function frameHTML(frame: Frame, isOpen: boolean): string {
   const { functionName = 'anonymous', fileName = 'unknown', lineNumber } = frame
   const file = relative(process.cwd(), fileName.replace(/^file:\/\//, ''))
   const place = `${escapeHTML(functionName)} <code>${escapeHTML(file)}:${lineNumber}</code>`
-  const source = isOurs(frame, file)
-    ? frame.source?.map((line) => lineHTML(line, lineNumber))
-    : undefined
+  const source = frame.source?.map((line) => lineHTML(line, lineNumber))
   if (source === undefined) return `<details><summary>${place}</summary></details>`
   return `<details${isOpen ? ' open' : ''}><summary>${place}</summary><pre>${source.join('')}</pre></details>`
 }
@@ -99,9 +120,13 @@ function lineHTML(line: NonNullable<Frame['source']>[number], failing: number | 
   return line.lineNumber === failing ? `<mark>${text}</mark>` : `${text}\n`
 }
 
-/** Source lines of the app only: not of packages, and of nothing outside the working directory. */
-function isOurs({ type }: Frame, file: string): boolean {
-  return type === 'app' && !file.startsWith('..')
+/**
+ * Source lines of the app only: not of packages, of nothing outside the working directory, and of no
+ * file but code.
+ */
+function isOurs({ type, fileName = '' }: Frame): boolean {
+  const isInside = !relative(process.cwd(), fileName).startsWith('..')
+  return type === 'app' && isInside && /\.[cm]?[jt]sx?$/.test(fileName)
 }
 
 function escapeHTML(text: string): string {

@@ -1,6 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { defaultReply } from './default-handlers.ts'
-import { applyHeaders, cleanHeaders, sendReply } from './error-reply.ts'
+import {
+  applyHeaders,
+  cleanHeaders,
+  dropInvalidHeaders,
+  sendReply,
+  streamOf,
+  whenReadable
+} from './error-reply.ts'
 import { HTTPException } from './http-exception.ts'
 import { asHTTPException, normalizeError } from './normalize-error.ts'
 import type { ErrorSettings } from './options.ts'
@@ -85,6 +92,8 @@ function guard({ request, reply }: Handling, step: () => void): void {
     logSafely(request, 'error', 'handling an error failed', () => ({ err: fault }))
     if (reply.sent || reply.raw.headersSent) return
     reply.raw.statusCode = 500
+    // A header that Node refuses may be the fault.
+    dropInvalidHeaders(reply)
     reply.type(jsonType).send('{"detail":"Internal Server Error"}')
   }
 }
@@ -261,15 +270,53 @@ function send(
   entry: Entry | undefined,
   value: unknown
 ): void {
-  sendReply(handling.reply, value)
+  const { request, reply } = handling
+  const stream = request.method === 'HEAD' ? undefined : streamOf(value)
+  if (entry === undefined || stream === undefined) {
+    deliver(handling, error, entry, value)
+    return
+  }
+  // Fastify answers a stream that fails before its first byte with the message of its error.
+  whenReadable(stream, reply, (fault) =>
+    guard(handling, () => {
+      if (fault) streamFailed(handling, error, entry, fault)
+      else deliver(handling, error, entry, value)
+    })
+  )
+}
+
+function deliver(
+  handling: Handling,
+  error: NormalizedError,
+  entry: Entry | undefined,
+  value: unknown
+): void {
+  const { reply, used } = handling
+  if (used !== undefined) dropInvalidHeaders(reply)
+  sendReply(reply, value)
   report(handling, error, entry)
 }
 
+function streamFailed(
+  handling: Handling,
+  error: NormalizedError,
+  entry: Entry,
+  fault: unknown
+): void {
+  reportHandlerFailed(handling.request, error, entry, fault)
+  start(handling, fault)
+}
+
+/** The reply has been handed over: what fails here must not lead to another one. */
 function report(handling: Handling, found: NormalizedError, handler: Entry | undefined): void {
   const { original, request, reply, settings, startedNs, passedOn } = handling
   const { error, entry } = passedOn ?? { error: found, entry: handler }
   const { statusCode: status } = reply
-  reportHandled({ error, original, entry, status, request, reply, startedNs }, settings)
+  try {
+    reportHandled({ error, original, entry, status, request, reply, startedNs }, settings)
+  } catch (fault) {
+    logSafely(request, 'error', 'reporting an error failed', () => ({ err: fault }))
+  }
 }
 
 function logHandler(request: FastifyRequest, { key }: Entry, text: string, err?: unknown): void {

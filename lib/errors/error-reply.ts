@@ -1,4 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
+import { finished, Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import type { HeaderBag } from './http-exception.ts'
 import { jsonType, stringifyJson } from './render.ts'
@@ -52,7 +53,7 @@ function sendBody(reply: FastifyReply, body: unknown, type: string | undefined):
     reply.send()
     return
   }
-  if (type !== undefined) reply.type(type)
+  if (type !== undefined && isValid('content-type', type)) reply.type(type)
   if (isSendable(body)) {
     reply.send(body)
     return
@@ -73,6 +74,33 @@ function isSendable(body: unknown): boolean {
   )
 }
 
+/** The stream that a handler answers with, if it does. */
+export function streamOf(value: unknown): Readable | undefined {
+  const body = value instanceof ErrorReply ? value.body : value
+  return body instanceof Readable ? body : undefined
+}
+
+/**
+ * Calls back when a stream has something to read, or has ended; with its error where it failed. If
+ * the client goes before that, so does the stream.
+ */
+export function whenReadable(
+  stream: Readable,
+  { raw }: FastifyReply,
+  callback: (fault?: Error | null) => void
+): void {
+  const destroy = () => void stream.destroy()
+  const settle = (fault?: Error | null) => {
+    stream.off('readable', settle)
+    raw.off('close', destroy)
+    stopWatching()
+    callback(fault)
+  }
+  const stopWatching = finished(stream, { writable: false }, settle)
+  stream.once('readable', settle)
+  raw.once('close', destroy)
+}
+
 /** Headers that describe the body the route meant to send, and not the one an error gets. */
 const representation: ReadonlySet<string> = new Set([
   'accept-ranges',
@@ -90,17 +118,24 @@ const representation: ReadonlySet<string> = new Set([
   'location'
 ])
 
-/** Framing and connection are the server's business, and `__proto__` is nobody's. */
-const reserved: ReadonlySet<string> = new Set([
-  '__proto__',
+/** What HTTP/2 has no use for (RFC 9113 section 8.2.2), and Node refuses there. */
+const ofConnection: ReadonlySet<string> = new Set([
   'connection',
-  'content-length',
-  'host',
+  'http2-settings',
   'keep-alive',
+  'proxy-connection',
   'te',
-  'trailer',
   'transfer-encoding',
   'upgrade'
+])
+
+/** Framing and connection are the server's business, and `__proto__` is nobody's. */
+const reserved: ReadonlySet<string> = new Set([
+  ...ofConnection,
+  '__proto__',
+  'content-length',
+  'host',
+  'trailer'
 ])
 
 export type StripHeaders = 'representation' | 'all' | 'none' | ReadonlySet<string>
@@ -113,13 +148,19 @@ export function cleanHeaders(reply: FastifyReply, strip: StripHeaders): void {
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (isStripped(name, strip)) {
       removeHeader(reply, name)
-    } else if (!isValid(name, value)) {
-      removeHeader(reply, name)
-      logDropped(reply, name)
+    } else if (!isPossible(reply, name, value)) {
+      dropHeader(reply, name)
     } else if (name === 'set-cookie' && Array.isArray(value)) {
       removeHeader(reply, name)
       reply.header(name, lastOfEachCookie(value))
     }
+  }
+}
+
+/** Removes from the reply what a handler has set and could not go out. */
+export function dropInvalidHeaders(reply: FastifyReply): void {
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (!isPossible(reply, name, value)) dropHeader(reply, name)
   }
 }
 
@@ -143,6 +184,16 @@ function isStripped(name: string, strip: StripHeaders): boolean {
 function removeHeader(reply: FastifyReply, name: string): void {
   reply.removeHeader(name)
   reply.raw.removeHeader(name)
+}
+
+function dropHeader(reply: FastifyReply, name: string): void {
+  removeHeader(reply, name)
+  logDropped(reply, name)
+}
+
+function isPossible({ request }: FastifyReply, name: string, value: unknown): boolean {
+  if (request.raw.httpVersionMajor > 1 && ofConnection.has(name)) return false
+  return isValid(name, value)
 }
 
 function isValid(name: string, value: unknown): boolean {

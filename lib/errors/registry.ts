@@ -140,10 +140,13 @@ export function keyName(key: ExceptionKey): string {
 
 /** The entries of a handler table in either form. */
 export function entriesOf(table: HandlerTable): Iterable<HandlerEntry> {
-  if (typeof table !== 'object' || table === null) {
+  const isIterable = typeof table === 'object' && table !== null && Symbol.iterator in table
+  // A generator's list can be read once, and that of a route is read at start and at its first error.
+  const isReadOnce = isIterable && Object.is(table[Symbol.iterator](), table)
+  if (typeof table !== 'object' || table === null || isReadOnce) {
     throw new OptionsError('exceptionHandlers', 'a list of on(key, handler), or a record', table)
   }
-  if (Symbol.iterator in table) return table
+  if (isIterable) return table
   return Object.entries(table).map(([name, handler]) => {
     const status = Number(name)
     if (!sessionNames.has(name) && !Number.isInteger(status))
@@ -240,15 +243,17 @@ export class ExceptionTable {
     if (prototype === null) return undefined
     let entries = this.#byPrototype.get(prototype)
     if (entries === undefined) {
-      entries = [
-        ...this.#ancestry(prototype),
-        ...this.#brands.filter((entry) => claims(entry, error))
-      ]
+      entries = [...this.#ancestry(prototype)]
       this.#byPrototype.set(prototype, entries)
     }
     for (const entry of entries) {
       const candidate = unused(entry, used)
       if (candidate !== undefined) return candidate
+    }
+    // These decide by the error, and not by its class.
+    for (const entry of this.#brands) {
+      const candidate = unused(entry, used)
+      if (candidate !== undefined && claims(entry, error)) return candidate
     }
     return undefined
   }

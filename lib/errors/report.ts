@@ -86,10 +86,10 @@ export function reportHandled(outcome: Outcome, settings: ErrorSettings): void {
   logOutcome(outcome, settings)
   if (outcome.startedNs !== 0n) exceptions.publish(handledMessage(outcome))
   warnOfStatus(outcome, settings)
-  const { error, status, request } = outcome
   if (!sessions.hasSubscribers) return
-  const { reason } = error.error as Partial<SessionError>
-  const type = error.sessionType ?? error.code
+  const { error, status, request } = outcome
+  const type = error.sessionType ?? ownCodeOf(error)
+  const reason = reasonOf(error)
   if (type === undefined || (error.sessionType === undefined && reason === undefined)) return
   sessions.publish({
     kind: 'refused',
@@ -98,6 +98,18 @@ export function reportHandled(outcome: Outcome, settings: ErrorSettings): void {
     status,
     request
   } satisfies SessionRefusedMessage)
+}
+
+/** Of an error of this package that is no session error; apps have codes of their own. */
+function ownCodeOf({ code }: NormalizedError): string | undefined {
+  return code?.startsWith('SUPERSESSION_') ? code : undefined
+}
+
+/** Why a session was refused. What else has a `reason` may say anything there. */
+function reasonOf(normalized: NormalizedError): string | undefined {
+  const { error } = normalized
+  const isOurs = error instanceof SessionError || ownCodeOf(normalized) !== undefined
+  return isOurs ? (error as Partial<SessionError>).reason : undefined
 }
 
 /** Publishes what a handler threw. */
@@ -232,7 +244,7 @@ function fieldsOf(outcome: Outcome): Record<string, unknown> {
   const { name, message } = error
   return {
     error: { name, message, code: codeOf(normalized), cause: causeText(error) },
-    reason: (error as { reason?: unknown }).reason,
+    reason: reasonOf(normalized),
     status,
     handler
   }

@@ -67,13 +67,13 @@ export class ExceptionScope {
   }
 
   /** The table of a route with handlers in its `config`, kept as long as that config is. */
-  routeTable(handlers: HandlerTable, owner: FastifyInstance): ExceptionTable {
-    let table = this.#routeTables.get(handlers)
+  routeTable(config: object, handlers: HandlerTable, owner: FastifyInstance): ExceptionTable {
+    let table = this.#routeTables.get(config)
     if (table === undefined) {
       const maps = new HandlerMaps()
       maps.setAll(handlers, owner)
       table = new ExceptionTable(this.table, maps, this.table.settings)
-      this.#routeTables.set(handlers, table)
+      this.#routeTables.set(config, table)
     }
     return table
   }
@@ -123,6 +123,7 @@ export function isRegistered(instance: FastifyInstance): boolean {
 /** The handlers and settings for a request: its route's, on top of its scope's. */
 export function tableFor(request: FastifyRequest): ExceptionTable {
   const scope = nearestScope(request.server)
-  const handlers = request.routeOptions.config?.exceptionHandlers
-  return handlers === undefined ? scope.table : scope.routeTable(handlers, request.server)
+  const { config } = request.routeOptions
+  const handlers = config?.exceptionHandlers
+  return handlers === undefined ? scope.table : scope.routeTable(config, handlers, request.server)
 }

@@ -1,6 +1,8 @@
+import { writeFile } from 'node:fs/promises'
 import { test } from 'tap'
 import { debugReply } from '../../lib/errors/debug-page.ts'
 import { HTTPException } from '../../lib/errors/index.ts'
+import { newFolder } from '../builders/folder.ts'
 import { errorApp, throwing } from './error-app.ts'
 
 // Tracebacks need to be asked for twice: by the option, and by the environment.
@@ -86,11 +88,11 @@ test('without the parser the page is text, and the log says what is missing', as
 test('frames without a place or a source are listed by what is known of them', async (t) => {
   const { app } = await errorApp(t)
   class ErrorParser {
+    defineSourceLoader() {
+      return this
+    }
     async parse(error: Error) {
-      const frames = [
-        { type: 'app' },
-        { type: 'module', fileName: '/x/node_modules/y.js', source: [] }
-      ]
+      const frames = [{ type: 'app' }, { type: 'module', fileName: '/x/node_modules/y.js' }]
       return { name: error.name, message: error.message, frames }
     }
   }
@@ -124,4 +126,51 @@ test('production refuses to debug unless it is forced', async (t) => {
   process.env['NODE_ENV'] = 'production'
   await t.rejects(errorApp(t, { debug: true }), { code: 'SUPERSESSION_DEBUG_IN_PRODUCTION' })
   await t.resolves(errorApp(t, { debug: 'force' }))
+})
+
+test('a message that looks like frames has the page read no file', async (t) => {
+  const folder = await newFolder(t)
+  const before = process.cwd()
+  process.chdir(folder)
+  t.teardown(() => process.chdir(before))
+  const env = `${folder}/.env`
+  const code = `${folder}/secrets.js`
+  await writeFile(env, 'SESSION_SECRET=abcdef')
+  await writeFile(code, 'export const secret = "abcdef"')
+  const page = async (error: Error) => {
+    const { app } = await errorApp(t, { debug: true })
+    throwing(app, '/', error)
+    return (await app.inject({ url: '/', headers: { accept: 'text/html' } })).body
+  }
+  for (const file of [env, code, '/dev/zero']) {
+    const body = await page(new Error(`no user x\n    at x (${file}:1:1)`))
+    t.notMatch(body, 'abcdef')
+    t.match(body, 'debug-page.test', 'the frames of the error itself are there')
+  }
+  const changed = new Error(`no user x\n    at x (${env}:1:1)`)
+  changed.message = 'another'
+  t.notMatch(await page(changed), 'abcdef')
+})
+
+test('an error whose members cannot be read is a 500 all the same', async (t) => {
+  const { app } = await errorApp(t, { debug: true })
+  const throwingGetter = (name: string) =>
+    Object.defineProperty(new Error('x'), name, {
+      get() {
+        throw new TypeError(`no ${name}`)
+      }
+    })
+  const odd: Record<string, unknown> = {
+    cause: throwingGetter('cause'),
+    stack: throwingGetter('stack'),
+    parts: Object.assign(new AggregateError([]), { errors: { length: 5 } }),
+    symbol: Object.assign(new Error('x'), { stack: Symbol('s') }),
+    name: Object.assign(new Error('x'), { name: Symbol('n') })
+  }
+  for (const [name, error] of Object.entries(odd)) throwing(app, `/${name}`, error)
+  for (const accept of ['text/html', '*/*'])
+    for (const name of Object.keys(odd)) {
+      const reply = await app.inject({ url: `/${name}`, headers: { accept } })
+      t.equal(reply.statusCode, 500, `${name} as ${accept}`)
+    }
 })

@@ -1,6 +1,13 @@
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { connect } from 'node:http2'
+import { type AddressInfo, connect as openSocket } from 'node:net'
+import { Readable } from 'node:stream'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { test } from 'tap'
 import errors, {
+  ErrorReply,
   type ErrorsOptions,
   HTTPException,
   on,
@@ -171,6 +178,17 @@ test('handlers stand in a record by status and by name of a session error', asyn
     })
 })
 
+test('a list of handlers that can be read but once is refused', async (t) => {
+  const { app } = await errorApp(t)
+  function* once() {
+    yield on(RangeError, () => 'too far')
+  }
+  const exceptionHandlers = once()
+  t.throws(() => app.get('/', { config: { exceptionHandlers } }, async () => 'ok'), {
+    message: /exceptionHandlers/
+  })
+})
+
 test('what would never be called or sent is refused by name', async (t) => {
   const { app } = await errorApp(t)
   class NotAnError {}
@@ -322,4 +340,122 @@ test('a WebSocketException may be handled in the table for HTTP', async (t) => {
   const reply = await app.inject('/')
   t.equal(reply.statusCode, 403)
   t.same(reply.json(), { code: 4001 })
+})
+
+test('a header that cannot be sent is left out of what a handler answers', async (t) => {
+  for (const isSlow of [false, true]) {
+    const { app, lines } = await errorApp(t)
+    if (isSlow) app.addHook('onSend', async () => {})
+    app.setExceptionHandler(404, (_error, request, reply) =>
+      reply.redirect(`/${(request.query as { next: string }).next}`)
+    )
+    app.setExceptionHandler(RangeError, (_error, _request, reply) => {
+      reply.header('x-note', 'a\nb')
+      return 'too far'
+    })
+    app.setExceptionHandler(TypeError, (_error, _request, reply) => {
+      reply.header('x-note', 'a\nb')
+      throw new HTTPException(410)
+    })
+    app.setExceptionHandler(EvalError, () => new ErrorReply(400, 'x', { type: 'text/x\r\na: b' }))
+    throwing(app, '/far', new RangeError())
+    throwing(app, '/gone', new TypeError())
+    throwing(app, '/type', new EvalError())
+    const found = await app.inject(`/none?next=${encodeURIComponent('世\r\nset-cookie: a=b')}`)
+    t.equal(found.statusCode, 302)
+    t.equal(found.headers['set-cookie'], undefined)
+    t.match(lines, [{ level: 40, header: 'location' }])
+    t.equal((await app.inject('/far')).body, 'too far')
+    t.equal((await app.inject('/gone')).statusCode, 410)
+    t.equal((await app.inject('/type')).statusCode, 400)
+  }
+})
+
+test('over HTTP/2 headers of the connection are left out', async (t) => {
+  const app = Fastify({ http2: true })
+  await app.register(errors)
+  app.get('/', async (_request, reply) => {
+    reply.header('keep-alive', 'timeout=5').header('http2-settings', 'x')
+    throw new HTTPException(409, undefined, { headers: { 'proxy-connection': 'keep-alive' } })
+  })
+  const client = connect(await app.listen({ port: 0, host: '127.0.0.1' }))
+  t.teardown(async () => {
+    client.destroy()
+    await app.close()
+  })
+  const stream = client.request({ ':path': '/' }).resume()
+  const [headers] = await once(stream, 'response')
+  t.equal(headers[':status'], 409)
+  t.strictSame(
+    Object.keys(headers).filter((name) => /keep-alive|proxy|http2/.test(name)),
+    []
+  )
+  await once(stream, 'end')
+})
+
+test('a handler whose stream fails before its first byte has failed', async (t) => {
+  const { app, lines } = await errorApp(t)
+  const stream = (read: (this: Readable) => void) => new Readable({ read })
+  app.setExceptionHandler(RangeError, () => createReadStream('/nowhere/404.html'))
+  app.setExceptionHandler(TypeError, (_error, _request, reply) => {
+    reply.send(
+      stream(function () {
+        this.destroy(new Error(SECRET))
+      })
+    )
+  })
+  app.setExceptionHandler(EvalError, () => new ErrorReply(400, createReadStream('package.json')))
+  app.setExceptionHandler(URIError, () =>
+    stream(function () {
+      this.push(null)
+    })
+  )
+  throwing(app, '/file', new RangeError())
+  throwing(app, '/sent', new TypeError())
+  throwing(app, '/good', new EvalError())
+  throwing(app, '/empty', new URIError())
+  for (const url of ['/file', '/sent']) {
+    const reply = await app.inject(url)
+    t.equal(reply.statusCode, 500)
+    t.equal(reply.body, HIDDEN)
+  }
+  t.match(lines, [{ err: { code: 'ENOENT' } }, { err: { message: SECRET } }])
+  const good = await app.inject('/good')
+  t.equal(good.statusCode, 400)
+  t.equal(good.body, await readFile('package.json', 'utf8'))
+  const empty = await app.inject('/empty')
+  t.equal(empty.body, '')
+})
+
+test('a fault of what is told of an error leaves its reply as it is', async (t) => {
+  const { app, lines } = await errorApp(t, {
+    errorLogLevel: () => {
+      throw new TypeError('no level')
+    }
+  })
+  app.addHook('onSend', async () => {})
+  const reply = await app.inject('/none')
+  t.equal(reply.statusCode, 404)
+  t.equal(reply.body, '{"detail":"Not Found"}')
+  t.match(lines, [{ level: 50, msg: 'reporting an error failed', err: { message: 'no level' } }])
+})
+
+test('a stream with nothing to read yet ends with its client, and is not waited for by HEAD', async (t) => {
+  const { app } = await errorApp(t)
+  const streams: Readable[] = []
+  app.setExceptionHandler(RangeError, () => {
+    const stream = new Readable({ read() {} })
+    streams.push(stream)
+    return stream
+  })
+  throwing(app, '/', new RangeError())
+  t.equal((await app.inject({ method: 'HEAD', url: '/' })).statusCode, 500)
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const socket = openSocket(port, '127.0.0.1')
+  socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n')
+  while (streams.length < 2) await new Promise((resolve) => setImmediate(resolve))
+  socket.destroy()
+  await once(streams[1] as Readable, 'close')
+  t.ok(streams[1]?.destroyed)
 })

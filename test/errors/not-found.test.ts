@@ -1,4 +1,4 @@
-import Fastify from 'fastify'
+import Fastify, { type FastifyServerOptions } from 'fastify'
 import { test } from 'tap'
 import errors, { HTTPException, notFoundHandler } from '../../lib/errors/index.ts'
 import supersession from '../../lib/index.ts'
@@ -114,4 +114,34 @@ test('an unknown path is a 404 also where every request needs a session', async 
 test('a not-found handler that is no function is Fastify’s to refuse', async (t) => {
   const { app } = await errorApp(t)
   t.throws(() => app.setNotFoundHandler(undefined as never), /Not found handler already set/)
+})
+
+test('paths that differ by constraints, case or a slash alone are known as one', async (t) => {
+  const customStrategy = {
+    name: 'tenant',
+    storage: () => new Map() as never,
+    deriveConstraint: (request: { headers: Record<string, unknown> }) => request.headers['x-tenant']
+  }
+  const { app } = await errorApp(t, {}, {
+    routerOptions: {
+      caseSensitive: false,
+      ignoreTrailingSlash: true,
+      constraints: { tenant: customStrategy }
+    }
+  } as FastifyServerOptions)
+  const ok = async () => 'ok'
+  app.get('/users/:id', { constraints: { version: '1.0.0' } }, ok)
+  app.get('/users/:userId', { constraints: { version: '2.0.0' } }, ok)
+  app.put('/Foo', ok)
+  app.get('/files/*', { constraints: { tenant: 'a' } }, ok)
+  for (const [url, allow] of [
+    ['/users/5', 'GET, HEAD'],
+    ['/foo/', 'PUT'],
+    ['/files/x', 'GET, HEAD']
+  ] as const) {
+    const reply = await app.inject({ method: 'POST', url })
+    t.equal(reply.statusCode, 405, url)
+    t.equal(reply.headers['allow'], allow)
+  }
+  t.equal((await app.inject('/nowhere')).statusCode, 404)
 })

@@ -674,3 +674,44 @@ test('the error, its code and the class of its code are one key', async (t) => {
     t.equal(await answererOf(app, '/items/x'), true)
   }
 })
+
+test('a class that decides by itself what belongs to it is asked for each error', async (t) => {
+  class QuotaError extends Error {
+    static override [Symbol.hasInstance](error: unknown) {
+      return Object(error).quota === true
+    }
+  }
+  for (const order of [
+    ['/quota', '/secret', '/quota'],
+    ['/secret', '/quota', '/secret']
+  ]) {
+    const { app } = await errorApp(t)
+    app.setExceptionHandler(QuotaError, (error) => ({ quota: error.message }))
+    throwing(app, '/quota', Object.assign(new Error('used up'), { quota: true }))
+    throwing(app, '/secret', new Error('connect db.internal'))
+    for (const url of order) {
+      const expected = url === '/quota' ? { quota: 'used up' } : { detail: 'Internal Server Error' }
+      t.same((await app.inject(url)).json(), expected)
+    }
+  }
+})
+
+test('handlers that routes of several scopes share are called on the scope of the route', async (t) => {
+  const { app } = await errorApp(t)
+  const exceptionHandlers = {
+    500(this: FastifyInstance) {
+      return { prefix: this.prefix }
+    }
+  }
+  for (const prefix of ['/one', '/two'])
+    app.register(
+      async (scope) => {
+        scope.get('/', { config: { exceptionHandlers } }, async () => {
+          throw new Error('x')
+        })
+      },
+      { prefix }
+    )
+  for (const prefix of ['/one', '/two', '/one'])
+    t.same((await app.inject(prefix)).json(), { prefix })
+})

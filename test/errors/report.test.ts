@@ -137,6 +137,28 @@ test('tasks run after the reply, one after the other, and a failure is only note
   t.match(lines, [{ level: 50, err: { message: 'mail server' }, phase: 'background' }])
 })
 
+test('work that is added after the reply is out is done as well', async (t) => {
+  const { app } = await errorApp(t)
+  const steps: string[] = []
+  const { promise, resolve } = signal()
+  app.get('/', async (_request, reply) => {
+    afterResponse(reply, async () => {
+      steps.push('first')
+      afterResponse(reply, () => void steps.push('from within'))
+      setImmediate(() =>
+        afterResponse(reply, () => {
+          steps.push('late')
+          resolve()
+        })
+      )
+    })
+    return {}
+  })
+  await app.inject('/')
+  await promise
+  t.same(steps, ['first', 'from within', 'late'])
+})
+
 test('a stream that fails midway closes the connection without a second reply', async (t) => {
   const { app } = await errorApp(t)
   app.get('/', (_request, reply) => {
@@ -332,4 +354,20 @@ test('the channel of sessions has no message of errors that refuse no session', 
   await app.inject('/plain')
   await app.inject('/code')
   t.same(refused, [])
+})
+
+test('an error of the app with a code and a reason is no refused session', async (t) => {
+  const { app, lines } = await errorApp(t)
+  const refused: unknown[] = []
+  const note = (message: unknown) => void refused.push(message)
+  subscribe('fastify-supersession:session', note)
+  t.teardown(() => unsubscribe('fastify-supersession:session', note))
+  const declined = new HTTPException(402, 'declined', { code: 'DECLINED' })
+  throwing(app, '/', Object.assign(declined, { reason: { password: 'hunter2' } }))
+  throwing(app, '/session', new UnauthorisedError(undefined, { reason: 'no-token' }))
+  t.equal((await app.inject('/')).statusCode, 402)
+  t.equal(refused.length, 0)
+  t.notMatch(JSON.stringify(lines), 'hunter2')
+  await app.inject('/session')
+  t.match(refused, [{ kind: 'refused', type: 'UNAUTHORISED', reason: 'no-token' }])
 })

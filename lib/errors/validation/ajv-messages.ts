@@ -1,3 +1,5 @@
+import { shortened } from './echoed-input.ts'
+
 /** An error as Ajv reports it, and validators that imitate Ajv. */
 export interface AjvError {
   readonly keyword: string
@@ -196,8 +198,8 @@ function describeDiscriminator({ error, tag, tagValue }: Params): Description {
   }
   return {
     type: 'union_tag_invalid',
-    msg: `Input tag '${tagValue}' found using '${tag}' does not match any of the expected tags`,
-    ctx: { ...ctx, tag: tagValue }
+    msg: `Input tag '${shortened(String(tagValue))}' found using '${tag}' does not match any of the expected tags`,
+    ctx: { ...ctx, tag: shortened(String(tagValue)) }
   }
 }
 

@@ -87,8 +87,9 @@ function valueAt(error: AjvError, part: FailedPart, value: unknown): unknown {
   return value
 }
 
+/** Of what is there now: a branch of a union that removes members may have been tried later. */
 function property(value: unknown, key: unknown): unknown {
-  return (value as Record<string, unknown>)[String(key)]
+  return (Object(value) as Record<string, unknown>)[String(key)]
 }
 
 function isSummary(error: AjvError, relatives: readonly AjvError[]): boolean {

@@ -3,6 +3,11 @@ export type Location = readonly (string | number)[]
 
 const maxTextLength = 256
 
+/** A text that came from the client, of a length that can be shown. */
+export function shortened(text: string): string {
+  return text.slice(0, maxTextLength)
+}
+
 /** A key that contains one of these holds something that must not be echoed or logged. */
 const secretNames =
   /passw(or)?d|passphrase|passcode|pwd|secret|token|credential|authori[sz]ation|cookie|session|signature|(api|private|access|encryption)[-_ ]?key|card|iban|pin[-_ ]?code|(security|recovery|backup|verification)[-_ ]?code|mnemonic/i
@@ -24,26 +29,41 @@ const secretHeaders: ReadonlySet<unknown> = new Set([
 export function echoedInput(
   value: unknown,
   loc: Location,
-  mode: 'scalar' | 'full' | 'none'
+  mode: 'scalar' | 'full' | 'none',
+  budget: EchoBudget
 ): unknown {
   if (mode === 'none' || isSecret(loc)) return undefined
   if (value === undefined) return null
-  if (mode === 'full') return withoutSecrets(value, 0)
-  if (typeof value === 'string') return value.slice(0, maxTextLength)
+  if (mode === 'full') return withoutSecrets(value, 0, budget)
+  if (typeof value === 'string') return shortened(value)
   return Object(value) === value ? undefined : value
 }
 
 /** Deeper than what a schema describes; what is below is left out. */
 const maxEchoDepth = 100
 
-/** A copy without the members that are named like secrets. */
-function withoutSecrets(value: unknown, depth: number): unknown {
+/** How much may be echoed still: each problem of a large body could bring a copy of all of it. */
+export class EchoBudget {
+  #left = 100_000
+
+  /** @returns Whether there was room for so many characters more. */
+  spend(characters: number): boolean {
+    this.#left -= characters
+    return this.#left >= 0
+  }
+}
+
+/** A copy without the members that are named like secrets, and without what is too much. */
+function withoutSecrets(value: unknown, depth: number, budget: EchoBudget): unknown {
+  const size = typeof value === 'string' ? value.length : 1
+  if (depth >= maxEchoDepth || !budget.spend(size)) return undefined
   if (typeof value !== 'object' || value === null) return value
-  if (depth >= maxEchoDepth) return undefined
-  if (Array.isArray(value)) return value.map((item) => withoutSecrets(item, depth + 1))
+  if (Array.isArray(value)) return value.map((item) => withoutSecrets(item, depth + 1, budget))
   const copy: Record<string, unknown> = Object.create(null)
-  for (const [name, member] of Object.entries(value))
-    if (!isSecretName(name)) copy[name] = withoutSecrets(member, depth + 1)
+  for (const [name, member] of Object.entries(value)) {
+    if (!budget.spend(name.length)) break
+    if (!isSecretName(name)) copy[name] = withoutSecrets(member, depth + 1, budget)
+  }
   return copy
 }
 
@@ -53,7 +73,8 @@ export function isSecret(loc: Location): boolean {
   return loc.some((segment) => isSecretName(String(segment)))
 }
 
-function isSecretName(name: string): boolean {
+function isSecretName(key: string): boolean {
+  const name = shortened(key)
   if (secretNames.test(name)) return true
   const words = name.replace(/([a-z])([A-Z])|([A-Z])([A-Z][a-z])/g, '$1$3 $2$4').split(/[^A-Za-z]+/)
   return words.some((word) => secretWords.has(word.toLowerCase()))

@@ -2,7 +2,14 @@ import type { FastifyRequest } from 'fastify'
 import type { ErrorSettings } from '../options.ts'
 import { type AjvError, isAjvError } from './ajv-messages.ts'
 import { describeAjvError, type FailedPart, type Problem } from './describe-ajv.ts'
-import { echoedInput, isSecret, type Location, locate } from './echoed-input.ts'
+import {
+  EchoBudget,
+  echoedInput,
+  isSecret,
+  type Location,
+  locate,
+  shortened
+} from './echoed-input.ts'
 import type { ValidationIssue } from './validation-error.ts'
 
 export interface IssueContext {
@@ -13,6 +20,7 @@ export interface IssueContext {
 /** All issues of all parts, in order and without repetitions, cut off at `maxIssues`. */
 export function listIssues(parts: readonly FailedPart[], context: IssueContext): ValidationIssue[] {
   const { maxIssues } = context.validation
+  const budget = new EchoBudget()
   const issues = new Map<string, ValidationIssue>()
   let omitted = 0
   let omittedFrom: string | undefined
@@ -26,7 +34,7 @@ export function listIssues(parts: readonly FailedPart[], context: IssueContext):
       }
       for (const problem of problemsOf(source, index, sources, part)) {
         const identity = identityOf(problem)
-        if (!issues.has(identity)) issues.set(identity, toIssue(problem, context))
+        if (!issues.has(identity)) issues.set(identity, toIssue(problem, context, budget))
       }
     }
   }
@@ -58,11 +66,17 @@ function identityOf({ loc, description }: Problem): string {
   return JSON.stringify([loc, description.type, description.ctx?.['branch']])
 }
 
-function toIssue(problem: Problem, { validation, request }: IssueContext): ValidationIssue {
+function toIssue(
+  problem: Problem,
+  { validation, request }: IssueContext,
+  budget: EchoBudget
+): ValidationIssue {
   const { loc, description, source } = problem
   const { type, msg, ctx } = shownDescription(problem, validation)
-  const issue: ValidationIssue = { type, loc: [...loc], msg }
-  const input = echoedInput(problem.value, loc, validation.input)
+  // Keys come from the client, too.
+  const shownLoc = loc.map((key) => (typeof key === 'string' ? shortened(key) : key))
+  const issue: ValidationIssue = { type, loc: shownLoc, msg }
+  const input = echoedInput(problem.value, loc, validation.input, budget)
   if (input !== undefined) issue.input = input
   if (ctx !== undefined) issue.ctx = ctx
   if (validation.messages === 'ajv') {
@@ -73,12 +87,27 @@ function toIssue(problem: Problem, { validation, request }: IssueContext): Valid
   return issue
 }
 
+/** Without what is to stay here: patterns, and values of secrets, whether expected or found. */
 function shownDescription(
-  { description }: Problem,
-  { showPattern }: IssueContext['validation']
+  { description, loc }: Problem,
+  { showPattern, input }: IssueContext['validation']
 ): Problem['description'] {
-  if (showPattern || description.type !== 'string_pattern_mismatch') return description
-  return { type: description.type, msg: 'String should match the required pattern' }
+  const { type, ctx } = description
+  switch (type) {
+    case 'string_pattern_mismatch':
+      return showPattern ? description : { type, msg: 'String should match the required pattern' }
+    case 'enum':
+    case 'literal_error':
+      return isSecret(loc) ? { type, msg: 'Input should be an expected value' } : description
+    case 'union_tag_invalid': {
+      const { discriminator } = ctx as { discriminator: string }
+      if (input !== 'none' && !isSecret([...loc, discriminator])) return description
+      const msg = `Input tag found using '${discriminator}' does not match any of the expected tags`
+      return { type, msg, ctx: { discriminator } }
+    }
+    default:
+      return description
+  }
 }
 
 function tooMany(omitted: number, prefix: string): ValidationIssue {

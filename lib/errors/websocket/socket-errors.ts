@@ -10,7 +10,7 @@ import type {
   WebSocketExceptionHandler,
   WebSocketLike
 } from '../types.ts'
-import { cutReason, WebSocketException } from './websocket-exception.ts'
+import { cutReason, isSendable, WebSocketException } from './websocket-exception.ts'
 
 /** How many different errors one failure may lead through: handlers may throw, too. */
 const maxErrors = 5
@@ -58,7 +58,21 @@ export async function guarded(
   }
 }
 
+/** Never rejects: nobody would see it, and the process would end. */
 async function endSocket(
+  original: unknown,
+  socket: WebSocketLike,
+  request: FastifyRequest
+): Promise<void> {
+  try {
+    await answer(original, socket, request)
+  } catch (fault) {
+    logSafely(request, 'error', 'handling an error of a WebSocket failed', () => ({ err: fault }))
+    socket.close(internalError)
+  }
+}
+
+async function answer(
   original: unknown,
   socket: WebSocketLike,
   request: FastifyRequest
@@ -142,12 +156,11 @@ function note(
   if (kind === 'server' && entry === undefined) {
     logSafely(request, 'error', 'websocket failed', () => ({ err: error, handler }))
   } else {
-    const { name, message } = error
-    const code = error instanceof WebSocketException ? error.code : undefined
-    logSafely(request, 'info', 'websocket closed', () => ({
-      error: { name, message, code },
-      handler
-    }))
+    logSafely(request, 'info', 'websocket closed', () => {
+      const { name, message } = error
+      const code = error instanceof WebSocketException ? error.code : undefined
+      return { error: { name, message, code }, handler }
+    })
   }
 }
 
@@ -159,6 +172,7 @@ interface Closing {
 
 /** RFC 6455 7.4.1: the message violates a policy; the server met something unexpected. */
 const [policyViolation, internalError] = [1008, 1011]
+const unexpected: Closing = { code: internalError, reason: '' }
 
 /** Close codes of session errors, in the range for applications (RFC 6455 7.4.2). */
 const closeCodes: ReadonlyMap<string, number> = new Map([
@@ -171,11 +185,15 @@ const closeCodes: ReadonlyMap<string, number> = new Map([
 /** The close frame for an error that no handler of the app answers. */
 function closingFor(normalized: NormalizedError): Closing {
   const { error, kind, status, detail, sessionType } = normalized
-  if (error instanceof WebSocketException) return { code: error.code, reason: error.reason }
-  if (sessionType !== undefined) {
-    return { code: closeCodes.get(sessionType) ?? internalError, reason: sessionType }
+  if (error instanceof WebSocketException) {
+    // A class of the app's own may have put something else there.
+    const isCode = isSendable(error.code)
+    return isCode ? { code: error.code, reason: cutReason(String(error.reason)) } : unexpected
   }
-  if (kind === 'server' && status === 500) return { code: internalError, reason: '' }
+  if (sessionType !== undefined) {
+    return { code: closeCodes.get(sessionType) ?? internalError, reason: cutReason(sessionType) }
+  }
+  if (kind === 'server' && status === 500) return unexpected
   const reason = detail === undefined ? reasonPhrase(status) : detail
   return {
     code: status >= 500 ? internalError : policyViolation,

@@ -24,7 +24,8 @@ export class WebSocketException extends Error {
   }
 }
 
-function isSendable(code: number): boolean {
+/** Whether a close frame may have this code. */
+export function isSendable(code: number): boolean {
   if (!Number.isInteger(code)) return false
   return (
     (code >= 1000 && code <= 1003) ||

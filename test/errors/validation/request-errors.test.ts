@@ -610,3 +610,76 @@ test('sentences of other validators do not quote what is named like a secret', a
     t.equal(reply.body.includes('hunter2'), isShown)
   }
 })
+
+test('what a secret is expected to be is not told', async (t) => {
+  const text = { type: 'string' }
+  const schema = {
+    headers: object({ 'x-api-key': { const: 'srv-secret' }, 'x-mode': { const: 'fast' } }),
+    body: object({ pin: { enum: ['1234', '4321'] }, colour: { enum: ['red', 'blue'] } })
+  }
+  const server = { ajv: { customOptions: { allErrors: true } } } as const
+  const { post } = await itemsApp(t, schema, {}, server)
+  const headers = { 'x-api-key': 'a', 'x-mode': 'b' }
+  const reply = await post('/items/1', { pin: '0000', colour: 'green' }, headers)
+  t.equal(reply.statusCode, 422)
+  t.notMatch(reply.body, /srv-secret|1234|4321/)
+  t.match(reply.body, "'fast'")
+  t.match(reply.body, "'red' or 'blue'")
+  const tagged = (discriminator: string) => ({
+    body: {
+      type: 'object',
+      required: [discriminator],
+      discriminator: { propertyName: discriminator },
+      oneOf: [{ properties: { [discriminator]: { const: 'a' } } }]
+    },
+    headers: object({ x: text })
+  })
+  const ajv = { customOptions: { discriminator: true, removeAdditional: false } } as const
+  for (const [discriminator, input, isShown] of [
+    ['kind', 'scalar', true],
+    ['kind', 'none', false],
+    ['password', 'scalar', false]
+  ] as const) {
+    const { post } = await itemsApp(t, tagged(discriminator), { validation: { input } }, { ajv })
+    const { statusCode, body } = await post('/items/1', { [discriminator]: 'hunter2' })
+    t.equal(statusCode, 422)
+    t.match(body, 'union_tag_invalid')
+    t.equal(body.includes('hunter2'), isShown, `${discriminator}, ${input}`)
+  }
+  const { post: postLong } = await itemsApp(t, tagged('kind'), {}, { ajv })
+  t.ok((await postLong('/items/1', { kind: 'x'.repeat(10_000) })).body.length < 1000)
+})
+
+test('a union whose branches remove members of the body is refused as any other', async (t) => {
+  const { post } = await itemsApp(t, {
+    body: {
+      oneOf: [
+        object({ tags: { type: 'array', uniqueItems: true } }),
+        { ...object({ count: integer }), additionalProperties: false }
+      ]
+    }
+  })
+  const reply = await post('/items/1', { tags: [1, 1], count: 'x' })
+  t.equal(reply.statusCode, 422)
+  t.match(reply.json().detail, [{ type: 'unique_items' }, { loc: ['body', 'count'] }])
+})
+
+test('a full echo of many problems is bounded, and so are keys', async (t) => {
+  const required = Array.from({ length: 8 }, (_, index) => ({ required: [`field${index}`] }))
+  const schema = {
+    body: {
+      type: 'object',
+      properties: { rows: { type: 'array' } },
+      anyOf: required,
+      propertyNames: { maxLength: 5 }
+    }
+  }
+  const server = { ajv: { customOptions: { allErrors: true } } } as const
+  const { post } = await itemsApp(t, schema, { validation: { input: 'full' } }, server)
+  const rows = Array.from({ length: 2000 }, (_, index) => ({ index, text: 'x'.repeat(100) }))
+  const reply = await post('/items/1', { rows, ['aB'.repeat(50_000)]: 1 })
+  t.equal(reply.statusCode, 422)
+  t.equal(reply.json().detail.length, 9)
+  t.match(reply.json().detail[0].input.rows[0], { index: 0 })
+  t.ok(reply.body.length < 400_000, `${reply.body.length} characters`)
+})

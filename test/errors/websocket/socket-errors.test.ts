@@ -309,3 +309,37 @@ test('a handler of WebSocketException in the table for HTTP is given the socket 
   t.same(await closingOf(app, '/other'), [1008, 'Not Found'])
   t.same(asked, [[4001, '/']])
 })
+
+test('an exception with a code or a reason that no frame can have closes all the same', async (t) => {
+  const { app } = await socketApp(t)
+  const odd = (members: object) => Object.assign(new WebSocketException(4001), members)
+  const unreadable = Object.assign(new HTTPException(404), {})
+  Object.defineProperty(unreadable, 'message', {
+    get() {
+      throw new TypeError('no message')
+    }
+  })
+  const sdkError = { fromRecipe: 'session', type: 'X'.repeat(200) }
+  const cases = [
+    ['/code', odd({ code: 'ROOM_FULL' }), [1011, '']],
+    ['/reserved', odd({ code: 1005 }), [1011, '']],
+    ['/long', odd({ reason: 'é'.repeat(100) }), [4001, 'é'.repeat(61)]],
+    ['/number', odd({ reason: 5 }), [4001, '5']],
+    ['/nothing', odd({ reason: Object.create(null) }), [1011, '']],
+    ['/message', unreadable, [1008, 'Not Found']],
+    ['/sdk', Object.assign(new Error('x'), sdkError), [1011, 'X'.repeat(123)]]
+  ] as const
+  for (const [url, thrown] of cases) {
+    throwingSocket(app, url, thrown)
+    app.get(`/guarded${url}`, { websocket: true }, (socket, request) => {
+      socket.on(
+        'message',
+        guardSocket(request, socket, () => Promise.reject(thrown))
+      )
+    })
+  }
+  for (const [url, , expected] of cases) {
+    t.same(await closingOf(app, url), expected, url)
+    t.same(await closingOf(app, `/guarded${url}`), expected, url)
+  }
+})
