@@ -5,7 +5,7 @@ import FindMyWay, { type Config, type HTTPMethod } from 'find-my-way'
  * Which methods a path has, for the 405 that Fastify does not give.
  *
  * Routes are only noted as they are declared; the router is built on the first path that leads
- * nowhere. Routes declared before the plugin are unknown to it and stay 404.
+ * nowhere. Routes declared before the plugin, or for one host, are unknown to it and stay 404.
  */
 export class AllowedMethods {
   readonly #paths = new Map<HTTPMethod, Set<string>>()
@@ -17,7 +17,9 @@ export class AllowedMethods {
     this.#config = config
   }
 
-  add({ method, url }: RouteOptions): void {
+  add({ method, url, constraints = {} }: RouteOptions): void {
+    // A host, or what the app's own strategy asks for, decides whether there is such a path at all.
+    if (Object.keys(constraints).some((name) => name !== 'version')) return
     for (const name of [method].flat() as HTTPMethod[]) {
       const paths = this.#paths.get(name) ?? new Set()
       this.#paths.set(name, paths.add(url))
