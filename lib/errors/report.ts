@@ -88,9 +88,9 @@ export function reportHandled(outcome: Outcome, settings: ErrorSettings): void {
   warnOfStatus(outcome, settings)
   if (!sessions.hasSubscribers) return
   const { error, status, request } = outcome
-  const type = error.sessionType ?? ownCodeOf(error)
   const reason = reasonOf(error)
-  if (type === undefined || (error.sessionType === undefined && reason === undefined)) return
+  const type = error.sessionType ?? (reason === undefined ? undefined : error.code)
+  if (type === undefined) return
   sessions.publish({
     kind: 'refused',
     type,
@@ -100,15 +100,9 @@ export function reportHandled(outcome: Outcome, settings: ErrorSettings): void {
   } satisfies SessionRefusedMessage)
 }
 
-/** Of an error of this package that is no session error; apps have codes of their own. */
-function ownCodeOf({ code }: NormalizedError): string | undefined {
-  return code?.startsWith('SUPERSESSION_') ? code : undefined
-}
-
-/** Why a session was refused. What else has a `reason` may say anything there. */
-function reasonOf(normalized: NormalizedError): string | undefined {
-  const { error } = normalized
-  const isOurs = error instanceof SessionError || ownCodeOf(normalized) !== undefined
+/** Why a session was refused. What is not of this package may say anything there. */
+function reasonOf({ error, code }: NormalizedError): string | undefined {
+  const isOurs = error instanceof SessionError || code?.startsWith('SUPERSESSION_') === true
   return isOurs ? (error as Partial<SessionError>).reason : undefined
 }
 

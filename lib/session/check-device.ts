@@ -165,13 +165,13 @@ async function refuseUsedElsewhere(
  */
 export async function claimRefreshProof(
   context: Context & Pick<SessionContext, 'records'>,
+  dpop: DpopProofs,
   handle: string,
   text: string,
   { method, request }: { method: TransferMethod; request: FastifyRequest | null }
 ): Promise<void> {
-  const { dpop, records } = context
-  if (dpop === null || method !== 'header' || request === null) return
-  const record = await records.find(handle)
+  if (method !== 'header' || request === null) return
+  const record = await context.records.find(handle)
   const jkt = record === null ? undefined : bindingOf(record)?.jkt
   if (jkt === undefined) return
   const shown = acceptProof(context, dpop, request, { token: text, isTokenNamed: false, jkt })

@@ -198,7 +198,8 @@ async function exchange(
   if (presented === null)
     throw new UnauthorisedError('the refresh token is not one of ours', { reason: 'refresh-token' })
   if (withAntiCsrf) checkRefreshToken(presented, antiCsrfToken)
-  await claimRefreshProof(context, presented.handle, text, client)
+  if (context.dpop !== null)
+    await claimRefreshProof(context, context.dpop, presented.handle, text, client)
   const { issueChild, stepAt } = exchangeOf(context, presented, withAntiCsrf)
   const { record, decision, nowMs } = await records.change(presented.handle, (found, now) => {
     // First: a thief without the device must not end the session, nor take part in its rotation.

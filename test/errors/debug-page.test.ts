@@ -148,6 +148,7 @@ test('a message that looks like frames has the page read no file', async (t) => 
     t.match(body, 'debug-page.test', 'the frames of the error itself are there')
   }
   const changed = new Error(`no user x\n    at x (${env}:1:1)`)
+  t.match(changed.stack, 'no user x')
   changed.message = 'another'
   t.notMatch(await page(changed), 'abcdef')
 })

@@ -300,16 +300,3 @@ for (const refreshGracePeriod of [0, 30]) {
     t.match(JSON.parse(Buffer.from(header, 'base64url').toString()).kid, /^s-/)
   })
 }
-
-test('the issuer’s name is no claim that an app changes', async (t) => {
-  const { app } = await buildApp(t)
-  const { session } = await app.sessions.issue({ userId: 'ada' })
-  const information = await app.sessions.info(session.handle)
-  const iss = information?.accessTokenPayload['iss']
-  for (const other of ['https://evil.example', null, undefined])
-    await t.rejects(app.sessions.mergePayload(session.handle, { iss: other }), {
-      message: /'iss' belongs to the session protocol/
-    })
-  t.equal(await app.sessions.mergePayload(session.handle, { iss, plan: 'pro' }), true)
-  t.match(await app.sessions.info(session.handle), { accessTokenPayload: { iss, plan: 'pro' } })
-})

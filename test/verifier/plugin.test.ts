@@ -359,6 +359,7 @@ test('with the store of the issuer a proof that another service has seen is refu
   const payload = { userId: 'ada' }
   const login = await issuer.inject({ method: 'POST', url: '/login', headers, payload })
   const token = String(login.headers['st-access-token'])
+  t.equal(used.size, 1)
   const order = (dpop: string) =>
     orders.inject({
       method: 'POST',
@@ -366,7 +367,7 @@ test('with the store of the issuer a proof that another service has seen is refu
       headers: { authorization: `DPoP ${token}`, dpop }
     })
   t.equal((await order(prove('/orders', token))).statusCode, 200)
-  t.equal(used.size, 1)
+  t.equal(used.size, 2)
   const proof = prove('/orders', token)
   const [, claims] = proof.split('.')
   const { jti } = JSON.parse(Buffer.from(String(claims), 'base64url').toString())

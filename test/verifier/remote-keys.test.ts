@@ -282,6 +282,8 @@ test('an answer that is no JWKS is none, and what was known stays', async (t) =>
     response.writeHead(302, { location: `${issuer.url}/elsewhere` }).end()
   await t.rejects(keys.findAgain('d-2', nowMs + 1000), IssuerUnavailableError, 'a redirect')
   t.notOk(issuer.asked.includes('/elsewhere'))
+  issuer.answer = (_request, response) => response.writeHead(204).end()
+  await t.rejects(keys.findAgain('d-2', nowMs + 2000), IssuerUnavailableError, 'no body')
   t.equal(keys.find('d-1')?.kid, 'd-1')
 })
 

@@ -12,12 +12,9 @@ const MAX_CLAIMS_BYTES = 4096
 export function mergeClaims(claims: JsonObject, update: JsonObject): JsonObject {
   const merged = new Map(Object.entries(claims))
   for (const [name, value] of Object.entries(update)) {
-    const isRemoved = value === null || value === undefined
-    // The issuer's name stands among the claims of the app, and is checked by who verifies.
-    const isChanged = name === 'iss' && value !== claims['iss']
-    if (isChanged || (isProtectedClaim(name) && !isRemoved))
+    if (value === null || value === undefined) merged.delete(name)
+    else if (isProtectedClaim(name))
       throw new TypeError(`The claim '${name}' belongs to the session protocol and cannot be set`)
-    if (isRemoved) merged.delete(name)
     else merged.set(name, value)
   }
   return checkSize(Object.fromEntries(merged))
