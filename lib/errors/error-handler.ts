@@ -303,7 +303,12 @@ function streamFailed(
   entry: Entry,
   fault: unknown
 ): void {
-  reportHandlerFailed(handling.request, error, entry, fault)
+  const { request, reply } = handling
+  if (reply.raw.destroyed) {
+    reportAborted(fault, request)
+    return
+  }
+  reportHandlerFailed(request, error, entry, fault)
   start(handling, fault)
 }
 
