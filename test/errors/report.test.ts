@@ -9,6 +9,7 @@ import {
   HTTPException,
   UnauthorisedError
 } from '../../lib/errors/index.ts'
+import { ForeignOriginError } from '../../lib/session/anti-csrf.ts'
 import { errorApp, throwing } from './error-app.ts'
 
 function connectTo(app: FastifyInstance): Socket {
@@ -365,9 +366,14 @@ test('an error of the app with a code and a reason is no refused session', async
   const declined = new HTTPException(402, 'declined', { code: 'DECLINED' })
   throwing(app, '/', Object.assign(declined, { reason: { password: 'hunter2' } }))
   throwing(app, '/session', new UnauthorisedError(undefined, { reason: 'no-token' }))
+  throwing(app, '/origin', new ForeignOriginError('https://evil.example'))
   t.equal((await app.inject('/')).statusCode, 402)
   t.equal(refused.length, 0)
   t.notMatch(JSON.stringify(lines), 'hunter2')
   await app.inject('/session')
-  t.match(refused, [{ kind: 'refused', type: 'UNAUTHORISED', reason: 'no-token' }])
+  await app.inject('/origin')
+  t.match(refused, [
+    { kind: 'refused', type: 'UNAUTHORISED', reason: 'no-token' },
+    { kind: 'refused', type: 'SUPERSESSION_FOREIGN_ORIGIN', reason: 'origin' }
+  ])
 })
