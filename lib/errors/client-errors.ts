@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { handleError } from './error-handler.ts'
 import { reasonPhrase } from './http-exception.ts'
-import { jsonType, renderDetail, stringifyJson } from './render.ts'
+import { jsonType, renderDetail, renderSafely, stringifyJson } from './render.ts'
 import type { RenderedBody, RenderInput } from './types.ts'
 
 /**
@@ -35,15 +35,9 @@ export function clientErrorHandler(
     const status = statuses[error.code ?? ''] ?? 400
     const phrase = reasonPhrase(status)
     this.log.trace({ err: error }, 'client error')
+    // One that reads the request, as it may elsewhere, fails: there is none here.
     const input = { status, error, detail: phrase }
-    let rendered = renderDetail(input)
-    try {
-      rendered = render(input)
-    } catch (err) {
-      // It may read the request, as it may elsewhere; there is none here.
-      this.log.error({ err }, 'an error renderer failed')
-    }
-    const { type = jsonType, body } = rendered
+    const { type = jsonType, body } = renderSafely(render, input, this.log)
     const text = typeof body === 'string' ? body : stringifyJson(body)
     const head = [
       `HTTP/1.1 ${status} ${phrase}`,

@@ -4,7 +4,7 @@ import { debugReply } from './debug-page.ts'
 import { ErrorReply } from './error-reply.ts'
 import { type HTTPException, reasonPhrase } from './http-exception.ts'
 import type { ErrorSettings } from './options.ts'
-import { jsonType, renderDetail, stringifyJson, stringifyPlain } from './render.ts'
+import { jsonType, renderDetail, renderSafely, stringifyJson, stringifyPlain } from './render.ts'
 import { tableFor } from './scope.ts'
 import { constantBodies, sessionBody, sessionStatus } from './session-error-handlers.ts'
 import type { SessionError } from './session-errors.ts'
@@ -158,13 +158,7 @@ function renderReply(
   }
   const onUnserializable = () =>
     request.log.warn('a part of an error detail could not be serialised')
-  let rendered = renderDetail(input)
-  try {
-    rendered = render(input)
-  } catch (err) {
-    request.log.error({ err }, 'an error renderer failed')
-  }
-  const { type = jsonType, body } = rendered
+  const { type = jsonType, body } = renderSafely(render, input, request.log)
   const isRaw = typeof body === 'string' || Buffer.isBuffer(body)
   return new ErrorReply(status, isRaw ? body : stringifyJson(body, onUnserializable), { type })
 }

@@ -1,3 +1,4 @@
+import type { FastifyBaseLogger } from 'fastify'
 import { reasonPhrase } from './http-exception.ts'
 import type { RenderedBody, RenderInput } from './types.ts'
 
@@ -10,6 +11,22 @@ type InputWithoutRequest = Omit<RenderInput, 'request'>
 export function renderDetail({ detail, issues, code }: InputWithoutRequest): RenderedBody {
   const body = { detail: issues ?? detail }
   return { body: code === undefined ? body : { ...body, code } }
+}
+
+/** What a renderer makes of an error; where it fails, or answers something else, FastAPI's form. */
+export function renderSafely<I extends InputWithoutRequest>(
+  render: (input: I) => RenderedBody,
+  input: I,
+  log: Pick<FastifyBaseLogger, 'error'>
+): RenderedBody {
+  try {
+    const rendered = render(input)
+    if ('body' in rendered) return rendered
+    throw new TypeError('an error renderer has to answer { body }, and a type if it is no JSON')
+  } catch (err) {
+    log.error({ err }, 'an error renderer failed')
+    return renderDetail(input)
+  }
 }
 
 /** Fastify's own form: `{"statusCode", "code", "error", "message"}`. */

@@ -73,9 +73,11 @@ test('a renderer may give text, and a socket that is gone gets nothing', async (
   t.equal(destroyed, 2)
 })
 
-test('a renderer that fails, as one that reads the request, is done without', async (t) => {
-  const render = ({ request }: { request: { id: string } }) => ({ body: { id: request.id } })
-  const server = { clientErrorHandler: clientErrorHandler(render as never) }
-  const text = await say(t, server, 'nonsense\r\n\r\n')
-  t.match(text, /^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*\{"detail":"Bad Request"\}$/)
+test('a renderer that fails or answers nothing of use is done without', async (t) => {
+  const readsRequest = ({ request }: { request: { id: string } }) => ({ body: { id: request.id } })
+  for (const render of [readsRequest, () => {}, async () => ({ body: 'x' }), () => 'text']) {
+    const server = { clientErrorHandler: clientErrorHandler(render as never) }
+    const text = await say(t, server, 'nonsense\r\n\r\n')
+    t.match(text, /^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*\{"detail":"Bad Request"\}$/)
+  }
 })
