@@ -2,13 +2,13 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Browser } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { launchChromium } from './chromium.ts'
-import { DemoPage, LIVES } from './demo-page.ts'
+import { DemoPage, LIVES, PATIENCE } from './demo-page.ts'
 
 const { browser, skip } = await launchChromium(t)
 
 /** A test with the demo's page open in a browser that knows of no session. */
 function withPage(name: string, run: (demo: DemoPage, t: Test) => Promise<void>): void {
-  void t.test(name, { skip }, async (t) => {
+  void t.test(name, { skip, timeout: PATIENCE }, async (t) => {
     const demo = await DemoPage.open(t, browser as Browser)
     await run(demo, t)
     t.same(demo.errors, [], 'no script failed')
