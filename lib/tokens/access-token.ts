@@ -153,14 +153,14 @@ export class AccessTokenVerifier {
     if (!this.#takes(key.kind)) return 'key-kind'
     const timeliness = refusalByTime(payload, nowMs)
     if (timeliness !== null) return timeliness
-    const verified = { text, payload: deepFreeze(payload), key }
+    const token = { text, payload: deepFreeze(payload) }
     if (isKnown) {
-      this.#verified.addAgain(verified)
+      this.#verified.addAgain(token, key)
     } else {
-      this.#verified.add(verified)
+      this.#verified.add(token, key)
       this.#digests.add(digest)
     }
-    return verified
+    return token
   }
 
   /** A token whose header is none of ours: its key may be one that another process has added. */

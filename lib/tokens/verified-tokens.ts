@@ -9,12 +9,10 @@ const BYTES_PER_CHARACTER = 1.5
 
 /** An access token with the key that verified it. */
 export interface VerifiedToken extends AccessToken {
-  text: string
   readonly key: VerificationKey
 }
 
-interface Entry {
-  readonly token: VerifiedToken
+interface Entry extends VerifiedToken {
   isUsed: boolean
 }
 
@@ -47,21 +45,24 @@ export class VerifiedTokens {
 
   find(text: string): VerifiedToken | undefined {
     const entry = this.#byEnd.get(text.slice(-KEY_LENGTH))
-    if (entry === undefined || entry.token.text !== text) return undefined
+    if (entry === undefined || entry.text !== text) return undefined
     entry.isUsed = true
-    return entry.token
+    return entry
   }
 
-  add(token: VerifiedToken): void {
-    const bytes = weightOf(token)
+  /**
+   * Keeps an object of its own, and not the token that it is given. V8 makes objects where most of
+   * their kind end up: were those that stay and those that go one kind, those that go would take what
+   * they point to along, to where only a full collection finds it.
+   */
+  add({ text, payload }: AccessToken, key: VerificationKey): void {
+    const bytes = weightOf(text)
     if (bytes > this.#maxBytes) return
-    // First: what is cut out of the text holds on to it.
-    token.text = copyOf(token.text)
-    const end = token.text.slice(-KEY_LENGTH)
     while (this.#bytes + bytes > this.#maxBytes) this.#evict()
-    // Another key may have verified it before; that entry leaves with its turn.
-    const entry = { token, isUsed: false }
-    this.#byEnd.set(end, entry)
+    const entry = { text: copyOf(text), payload, key, isUsed: false }
+    // Another key may have verified it before; that entry leaves with its turn. Cut out of the copy:
+    // what is cut out of a text holds on to it.
+    this.#byEnd.set(entry.text.slice(-KEY_LENGTH), entry)
     this.#queue.push(entry)
     this.#bytes += bytes
   }
@@ -70,9 +71,9 @@ export class VerifiedTokens {
    * Adds a token that was here before. Where not all of them have room most stay out: each would
    * leave again before it is used, and to move it in and out costs more than to check it once more.
    */
-  addAgain(token: VerifiedToken): void {
-    const isFull = this.#bytes + weightOf(token) > this.#maxBytes
-    if (!isFull || ++this.#returns % RETURNS_PER_PLACE === 0) this.add(token)
+  addAgain(token: AccessToken, key: VerificationKey): void {
+    const isFull = this.#bytes + weightOf(token.text) > this.#maxBytes
+    if (!isFull || ++this.#returns % RETURNS_PER_PLACE === 0) this.add(token, key)
   }
 
   #evict(): void {
@@ -82,8 +83,8 @@ export class VerifiedTokens {
       this.#queue.push(entry)
       entry = this.#shift()
     }
-    this.#bytes -= weightOf(entry.token)
-    const end = entry.token.text.slice(-KEY_LENGTH)
+    this.#bytes -= weightOf(entry.text)
+    const end = entry.text.slice(-KEY_LENGTH)
     if (this.#byEnd.get(end) === entry) this.#byEnd.delete(end)
   }
 
@@ -103,7 +104,7 @@ function copyOf(text: string): string {
   return Buffer.from(text).toString('latin1')
 }
 
-function weightOf({ text }: VerifiedToken): number {
+function weightOf(text: string): number {
   return BYTES_PER_ENTRY + BYTES_PER_CHARACTER * text.length
 }
 
