@@ -77,7 +77,9 @@ export function lmdbStore(options: LmdbStoreOptions): SessionStore {
 /** Entries per transaction, so that thousands of them do not hold up requests. */
 const BATCH = 100
 
-type UserKey = [user: string, expiresAt: number, handle: string]
+type UserKey = [user: string, handle: string]
+/** Behind all handles. */
+const LAST = '\uffff'
 
 /** Only the user that runs the app may read sessions and keys. From the folder's first moment on. */
 function makePrivate(path: string): void {
@@ -95,7 +97,7 @@ class LmdbStore implements SessionStore {
   readonly #records: Table<string, string>
   /** Handles by their end: what has expired stands in front. */
   readonly #ends: Table<boolean, [expiresAt: number, handle: string]>
-  /** Handles by user and end. */
+  /** Handles by user. Not by end, which moves: a list that is read page by page is to meet all. */
   readonly #users: Table<boolean, UserKey>
   /** In the order of adding. */
   readonly #keys: Table<StoredKey, number>
@@ -128,7 +130,11 @@ class LmdbStore implements SessionStore {
   }
 
   async insert(record: SessionRecord): Promise<void> {
-    await this.#transact(() => this.#put(record))
+    await this.#transact(() => {
+      // The longest key first: what LMDB refuses leaves nothing behind.
+      this.#users.putSync([hashOf(record.userId), record.handle], true)
+      this.#put(record)
+    })
   }
 
   get(handle: string): SessionRecord | null {
@@ -140,7 +146,8 @@ class LmdbStore implements SessionStore {
     return this.#transact(() => {
       const found = this.#read(record.handle)
       if (found?.revision !== expectedRevision) return false
-      if (found.expiresAt !== record.expiresAt) this.#removeFromIndexes(found)
+      if (found.expiresAt !== record.expiresAt)
+        this.#ends.removeSync([found.expiresAt, found.handle])
       this.#put(record)
       return true
     })
@@ -158,15 +165,12 @@ class LmdbStore implements SessionStore {
   listByUser(userId: string, nowMs: number, cursor: string | null, limit: number): SessionPage {
     this.#root.resetReadTxn()
     const user = hashOf(userId)
-    const after = cursor === null ? null : (JSON.parse(cursor) as [end: number, handle: string])
-    const start: UserKey = after === null ? [user, nowMs + 1, ''] : [user, ...after]
-    const end: UserKey = [user, Number.MAX_VALUE, '']
-    const keys: UserKey[] = Array.from(this.#users.getKeys({ start, end, limit: limit + 1 }))
-    const next = keys.length > limit ? keys.pop() : undefined
-    return {
-      records: keys.map(([, , handle]) => this.#read(handle)).filter((record) => record !== null),
-      next: next === undefined ? null : JSON.stringify(next.slice(1))
-    }
+    const start: UserKey = [user, cursor ?? '']
+    const found = this.#users.getKeys({ start, end: [user, LAST], limit: limit + 1 })
+    const handles = Array.from(found, ([, handle]) => handle)
+    const next = handles.length > limit ? (handles.pop() as string) : null
+    const records = handles.map((handle) => this.#read(handle)).filter((record) => record !== null)
+    return { records: records.filter(({ expiresAt }) => expiresAt > nowMs), next }
   }
 
   async addRevocations(revocations: readonly Revocation[]): Promise<void> {
@@ -266,9 +270,7 @@ class LmdbStore implements SessionStore {
   }
 
   #put(record: SessionRecord): void {
-    const { handle, userId, expiresAt } = record
-    // The longest key first: what LMDB refuses leaves nothing behind.
-    this.#users.putSync([hashOf(userId), expiresAt, handle], true)
+    const { handle, expiresAt } = record
     this.#ends.putSync([expiresAt, handle], true)
     this.#records.putSync(handle, encodeRecord(record))
   }
@@ -277,13 +279,9 @@ class LmdbStore implements SessionStore {
     const found = this.#read(handle)
     if (found === null) return false
     this.#records.removeSync(handle)
-    this.#removeFromIndexes(found)
+    this.#ends.removeSync([found.expiresAt, handle])
+    this.#users.removeSync([hashOf(found.userId), handle])
     return true
-  }
-
-  #removeFromIndexes({ handle, userId, expiresAt }: SessionRecord): void {
-    this.#ends.removeSync([expiresAt, handle])
-    this.#users.removeSync([hashOf(userId), expiresAt, handle])
   }
 
   #deleteEnded(nowMs: number, limit: number): number {

@@ -206,16 +206,18 @@ export const storeContract: readonly StoreContractCase[] = [
     const records = Array.from({ length: 9 }, () => newRecord({ userId }))
     for (const record of records) await store.insert(record)
     const met = new Set<string>()
-    let revision = 0
+    const move = async (handle: string | undefined, byMs: number) => {
+      const found = handle === undefined ? null : await store.get(handle)
+      if (found === null) return
+      const expiresAt = found.expiresAt + byMs
+      await store.replace({ ...found, expiresAt, revision: found.revision + 1 }, found.revision)
+    }
     for await (const page of pagesOf(store, userId, Date.now(), 2)) {
       for (const { handle } of page) met.add(handle)
-      // The one that ended the page, and one that may come yet.
-      for (const record of [page.at(-1), records.find(({ handle }) => !met.has(handle))]) {
-        const found = record && (await store.get(record.handle))
-        if (!found) continue
-        const expiresAt = found.expiresAt + HOUR_MS + ++revision
-        await store.replace({ ...found, expiresAt, revision: found.revision + 1 }, found.revision)
-      }
+      const left = records.map(({ handle }) => handle).filter((handle) => !met.has(handle))
+      await move(page.at(-1)?.handle, HOUR_MS)
+      await move(left[0], HOUR_MS)
+      await move(left.at(-1), -HOUR_MS / 10)
     }
     assert.equal(met.size, records.length)
   }),
