@@ -106,6 +106,20 @@ test('a value that cannot be fetched is refused as expired', async (t) => {
   t.equal(reply.headers['front-token'], undefined)
 })
 
+test('validators that fail together end one request, and not the process', async (t) => {
+  const later = async () => {
+    throw new Error('the promise of it comes first')
+  }
+  const atOnce = () => {
+    throw new Error('it throws')
+  }
+  const validators = [later, atOnce].map((validate, index) => ({ id: `${index}`, validate }))
+  const { app } = await appWith(t, validators)
+  const client = new Client(app, 'header')
+  await client.login()
+  t.equal((await client.get('/pro')).statusCode, 500)
+})
+
 test('global validators hold for every route but those that override them', async (t) => {
   const { claim } = planClaim()
   const seen: unknown[] = []

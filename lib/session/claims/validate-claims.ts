@@ -104,13 +104,26 @@ function run(
   update: JsonObject | null,
   context: ClaimContext
 ): Awaitable<ClaimsResult> {
-  const results = validators.map((validator) => validator.validate(payload, context))
+  const results = validators.map((validator) => validate(validator, payload, context))
   return results.some(isPromise)
     ? Promise.all(results).then((settled) => ({
         failures: failuresOf(validators, settled),
         update
       }))
     : { failures: failuresOf(validators, results as ClaimValidation[]), update }
+}
+
+/** Where one throws while another has yet to answer, that one's failure must have somebody as well. */
+function validate(
+  validator: ClaimValidator,
+  payload: JsonObject,
+  context: ClaimContext
+): Awaitable<ClaimValidation | undefined> {
+  try {
+    return validator.validate(payload, context)
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 function failuresOf(
