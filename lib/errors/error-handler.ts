@@ -4,6 +4,7 @@ import {
   applyHeaders,
   cleanHeaders,
   dropInvalidHeaders,
+  fromWeb,
   sendReply,
   streamOf,
   whenReadable
@@ -271,16 +272,17 @@ function send(
   value: unknown
 ): void {
   const { request, reply } = handling
-  const stream = request.method === 'HEAD' ? undefined : streamOf(value)
+  const sendable = entry === undefined ? value : fromWeb(value)
+  const stream = request.method === 'HEAD' ? undefined : streamOf(sendable)
   if (entry === undefined || stream === undefined) {
-    deliver(handling, error, entry, value)
+    deliver(handling, error, entry, sendable)
     return
   }
   // Fastify answers a stream that fails before its first byte with the message of its error.
   whenReadable(stream, reply, (fault) =>
     guard(handling, () => {
       if (fault) streamFailed(handling, error, entry, fault)
-      else deliver(handling, error, entry, value)
+      else deliver(handling, error, entry, sendable)
     })
   )
 }

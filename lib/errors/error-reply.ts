@@ -1,5 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { finished, Readable } from 'node:stream'
+import type { ReadableStream as WebStream } from 'node:stream/web'
 import type { FastifyReply } from 'fastify'
 import type { HeaderBag } from './http-exception.ts'
 import { jsonType, stringifyJson } from './render.ts'
@@ -18,7 +19,7 @@ export class ErrorReply {
   constructor(
     status: number,
     body?: unknown,
-    { headers, type }: { headers?: HeaderBag; type?: string } = {}
+    { headers, type }: { headers?: HeaderBag | undefined; type?: string | undefined } = {}
   ) {
     this.status = status
     this.body = body
@@ -62,16 +63,39 @@ function sendBody(reply: FastifyReply, body: unknown, type: string | undefined):
   reply.send(stringifyJson(body))
 }
 
-/** What Fastify sends as it is: text, bytes, streams, and a web `Response` with a head of its own. */
+/** What Fastify sends as it is: text, bytes, and streams of Node. */
 function isSendable(body: unknown): boolean {
   if (typeof body === 'string') return true
   if (typeof body !== 'object' || body === null) return false
-  return (
-    ArrayBuffer.isView(body) ||
-    ('pipe' in body && typeof body.pipe === 'function') ||
-    ('getReader' in body && typeof body.getReader === 'function') ||
-    Object.prototype.toString.call(body) === '[object Response]'
-  )
+  return ArrayBuffer.isView(body) || ('pipe' in body && typeof body.pipe === 'function')
+}
+
+/** Streams and a `Response` of the web as what stands for them in Node, where failures can be seen. */
+export function fromWeb(value: unknown): unknown {
+  if (isResponse(value)) {
+    const { status, body, headers } = value
+    return new ErrorReply(status, nodeStream(body ?? undefined), { headers: bagOf(headers) })
+  }
+  if (!(value instanceof ErrorReply)) return nodeStream(value)
+  const { status, body, headers, type } = value
+  return body instanceof ReadableStream
+    ? new ErrorReply(status, nodeStream(body), { headers, type })
+    : value
+}
+
+/** Also of a package that brings its own. */
+function isResponse(value: unknown): value is Response {
+  return Object.prototype.toString.call(value) === '[object Response]'
+}
+
+function nodeStream(body: unknown): unknown {
+  return body instanceof ReadableStream ? Readable.fromWeb(body as WebStream) : body
+}
+
+function bagOf(headers: Headers): HeaderBag {
+  const cookies = headers.getSetCookie()
+  const bag = Object.fromEntries(headers)
+  return cookies.length === 0 ? bag : { ...bag, 'set-cookie': cookies }
 }
 
 /** The stream that a handler answers with, if it does. */

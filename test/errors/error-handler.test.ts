@@ -427,6 +427,50 @@ test('a handler whose stream fails before its first byte has failed', async (t) 
   t.equal(empty.body, '')
 })
 
+test('a web stream that fails before its first byte tells nothing of why', async (t) => {
+  const { app, lines } = await errorApp(t)
+  const failing = () =>
+    new ReadableStream({
+      pull() {
+        throw new Error(SECRET)
+      }
+    })
+  app.setExceptionHandler(RangeError, () => failing())
+  app.setExceptionHandler(TypeError, () => new ErrorReply(400, failing()))
+  app.setExceptionHandler(EvalError, () => new Response(failing(), { status: 400 }))
+  throwing(app, '/stream', new RangeError())
+  throwing(app, '/whole', new TypeError())
+  throwing(app, '/response', new EvalError())
+  for (const url of ['/stream', '/whole', '/response']) {
+    const reply = await app.inject(url)
+    t.equal(reply.statusCode, 500, url)
+    t.equal(reply.body, HIDDEN, url)
+  }
+  t.equal(lines.filter(({ err }) => (err as Error | undefined)?.message === SECRET).length, 3)
+})
+
+test('a web stream or Response goes out with its head', async (t) => {
+  const { app } = await errorApp(t)
+  app.setExceptionHandler(RangeError, () => new Blob(['a stream']).stream())
+  app.setExceptionHandler(TypeError, () => {
+    const headers = new Headers({ 'content-type': 'text/html', 'content-length': '1', via: 'us' })
+    for (const name of ['a', 'b']) headers.append('set-cookie', `${name}=1`)
+    return new Response('<p>', { status: 418, headers })
+  })
+  app.setExceptionHandler(EvalError, () => new Response(null, { status: 304 }))
+  throwing(app, '/stream', new RangeError())
+  throwing(app, '/response', new TypeError())
+  throwing(app, '/empty', new EvalError())
+  t.equal((await app.inject('/stream')).body, 'a stream')
+  const reply = await app.inject('/response')
+  t.equal(reply.statusCode, 418)
+  t.equal(reply.body, '<p>')
+  t.match(reply.headers, { 'content-type': 'text/html', via: 'us', 'set-cookie': ['a=1', 'b=1'] })
+  const empty = await app.inject('/empty')
+  t.equal(empty.statusCode, 304)
+  t.equal(empty.body, '')
+})
+
 test('a fault of what is told of an error leaves its reply as it is', async (t) => {
   const { app, lines } = await errorApp(t, {
     errorLogLevel: () => {
