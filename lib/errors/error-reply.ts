@@ -2,7 +2,7 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { finished, Readable } from 'node:stream'
 import type { ReadableStream as WebStream } from 'node:stream/web'
 import type { FastifyReply } from 'fastify'
-import type { HeaderBag } from './http-exception.ts'
+import { checkedStatus, type HeaderBag } from './http-exception.ts'
 import { jsonType, stringifyJson } from './render.ts'
 
 /** A whole answer as a value: what handlers return when a status or headers go with the body. */
@@ -13,15 +13,17 @@ export class ErrorReply {
   readonly type: string | undefined
 
   /**
+   * @param status - An integer from 200 to 599.
    * @param body - A string, Buffer or stream is sent as it is, anything else as JSON.
    * @param init - `headers`, and `type`, the media type: by default `application/json` for JSON and `text/plain` for a string.
+   * @throws RangeError for any other status.
    */
   constructor(
     status: number,
     body?: unknown,
     { headers, type }: { headers?: HeaderBag | undefined; type?: string | undefined } = {}
   ) {
-    this.status = status
+    this.status = checkedStatus(status, 'ErrorReply')
     this.body = body
     this.headers = headers
     this.type = type

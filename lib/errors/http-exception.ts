@@ -40,7 +40,7 @@ export class HTTPException<S extends number = number, D = unknown> extends Error
    * @throws RangeError for any other status. TypeError for a name that `init` does not have.
    */
   constructor(statusCode: S, detail?: D, init?: ExceptionInit) {
-    const status = checkedStatus(statusCode)
+    const status = checkedStatus(statusCode, 'HTTPException')
     if (init !== undefined) checkInit(init)
     const shown = detail === undefined ? reasonPhrase(status) : detail
     const message = typeof shown === 'string' ? shown : reasonPhrase(status)
@@ -100,10 +100,14 @@ Object.defineProperty(HTTPException, Symbol.hasInstance, {
   }
 })
 
-/** 1xx is refused as well: as a final status it leaves HTTP/1.1 clients waiting. */
-function checkedStatus(status: number): number {
+/**
+ * 1xx is refused as well: as a final status it leaves HTTP/1.1 clients waiting.
+ *
+ * @throws RangeError It is no status of a reply.
+ */
+export function checkedStatus(status: number, owner: string): number {
   if (Number.isInteger(status) && status >= 200 && status <= 599) return status
-  throw new RangeError('The status of an HTTPException must be an integer from 200 to 599')
+  throw new RangeError(`The status of an ${owner} must be an integer from 200 to 599`)
 }
 
 const initNames: ReadonlySet<string> = new Set(['headers', 'cause', 'code', 'stack'])

@@ -471,6 +471,23 @@ test('a web stream or Response goes out with its head', async (t) => {
   t.equal(empty.body, '')
 })
 
+test('a status that ends no reply is refused, so that nobody waits for one', async (t) => {
+  for (const status of [0, 101, 199, 600, 404.5, Number.NaN])
+    t.throws(() => new ErrorReply(status), RangeError, `${status}`)
+  const { app, lines } = await errorApp(t)
+  app.setExceptionHandler(RangeError, () => new ErrorReply(101))
+  app.setExceptionHandler(TypeError, () => Response.error())
+  throwing(app, '/own', new RangeError())
+  throwing(app, '/of-the-web', new TypeError())
+  for (const url of ['/own', '/of-the-web']) {
+    const reply = await app.inject(url)
+    t.equal(reply.statusCode, 500, url)
+    t.equal(reply.body, HIDDEN, url)
+  }
+  const message = 'The status of an ErrorReply must be an integer from 200 to 599'
+  t.match(lines, [{ err: { message } }, { err: { message } }])
+})
+
 test('a fault of what is told of an error leaves its reply as it is', async (t) => {
   const { app, lines } = await errorApp(t, {
     errorLogLevel: () => {
