@@ -14,7 +14,7 @@ const CACHE_BYTES = 2040
 /** For one in ten of the tokens, and for the digests of all. */
 const CACHE_BYTES_OF_DIGESTS = 2_000_000
 const TARGET = 0.85
-const DIGEST_TARGET = 4
+const DIGEST_TARGET = 3
 /** Each is good once. */
 const PROOFS = 24_000
 const PROOF_TARGET = 0.8

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 /** Each is a file in this folder, with its arguments. */
 const questions: readonly (readonly [file: string, ...options: string[]])[] = [
   ['verify'],
+  ['check'],
   ['growth'],
   ['error-path', '--memory'],
   ['first-sight'],
