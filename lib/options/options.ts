@@ -113,7 +113,8 @@ export interface SupersessionOptions extends ErrorsOptions {
    */
   readonly absoluteLifetime?: Duration
   /**
-   * How many sessions a user may have; a new one ends those that would end first. From 1.
+   * How many sessions a user may have; a new one ends those that would end first. Bounds: 1 to
+   * 1,000,000.
    * @defaultValue any number
    */
   readonly maxSessionsPerUser?: number
