@@ -39,7 +39,8 @@ export interface ErrorsOptions {
   stripHeaders?: 'representation' | 'all' | 'none' | readonly string[]
   /**
    * The level of an error's line in the log; `false` writes none.
-   * @defaultValue `error` from status 500 on, `debug` for 404 and 405, `info` for the rest
+   * @defaultValue `error` from status 500 on, `warn` for token theft, `debug` for 404, 405 and requests
+   * without a good session, `info` for the rest
    */
   errorLogLevel?(error: unknown, status: number): 'error' | 'warn' | 'info' | 'debug' | false
   /**

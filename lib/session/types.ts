@@ -18,7 +18,7 @@ export type AnyRequest = FastifyRequest<RouteGenericInterface, RawServerBase>
 /** A reply of any server. */
 export type AnyReply = FastifyReply<RouteGenericInterface, RawServerBase>
 
-/** How both tokens of a session travel: in cookies, or in headers of the app's own origin. */
+/** How both tokens of a session travel: in cookies, or in headers. */
 export type TransferMethod = 'cookie' | 'header'
 
 /** What an app declared by augmenting an interface; `Otherwise` where it declared nothing. */

@@ -11,6 +11,7 @@ import type {
 
 /** Longer than a store takes that works; by then a client rather tries again. */
 const DEADLINE_MS = 10_000
+
 /**
  * A store whose failures, silence included, are 503s: they say nothing about the session, so nobody
  * is logged out.
