@@ -189,10 +189,16 @@ const sessionLevels: Readonly<Record<string, Level>> = {
 /** Writes the one line an error gets. */
 function logOutcome(outcome: Outcome, { errorLogLevel }: ErrorSettings): void {
   const { request, error: normalized, status } = outcome
-  if (request.server.initialConfig.disableRequestLogging === true) return
+  if (isSilent(request)) return
   const level = (errorLogLevel ?? levelOf)(normalized.error, status, normalized)
   if (level === false || !isEnabled(request, level)) return
   logSafely(request, level, texts[level], () => fieldsOf(outcome))
+}
+
+/** Whether the app wants no lines of this request. Fastify's `logController` tells nobody. */
+function isSilent(request: FastifyRequest): boolean {
+  const { disableRequestLogging: asked } = request.server.initialConfig
+  return typeof asked === 'function' ? asked(request) : asked === true
 }
 
 /** Logs fields that are read from, or hold, a foreign error. */

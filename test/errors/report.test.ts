@@ -272,6 +272,13 @@ test('disableRequestLogging silences errors as it silences requests', async (t) 
   throwing(app, '/', new Error('x'))
   t.equal((await app.inject('/')).statusCode, 500)
   t.same(lines, [])
+  const some = await errorApp(t, {}, { disableRequestLogging: ({ url }) => url === '/health' })
+  throwing(some.app, '/health', new Error('x'))
+  throwing(some.app, '/', new Error('y'))
+  for (const url of ['/health', '/']) t.equal((await some.app.inject(url)).statusCode, 500)
+  const errors = some.lines.filter(({ level }) => level >= 50)
+  t.match(errors, [{ err: { message: 'y' } }])
+  t.equal(errors.length, 1)
 })
 
 test('a logger that fails does not take the reply with it', async (t) => {
