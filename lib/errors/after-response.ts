@@ -22,9 +22,11 @@ export function afterResponse(reply: FastifyReply, task: Task): void {
   const first = [task]
   tasksOf.set(reply, first)
   const run = () => void runTasks(first, reply)
-  // `finished` calls back for no reply of `app.inject` that is out already.
-  if (reply.raw.writableFinished) setImmediate(run)
-  else finished(reply.raw, run)
+  const { raw } = reply
+  // For a reply of `app.inject` that is out already `finished` never calls back. Nor does
+  // `writableFinished` tell that it is, from Node 24 on.
+  if (raw.writableEnded && raw.writableLength === 0) setImmediate(run)
+  else finished(raw, run)
 }
 
 /** Also those that are added while others run. */

@@ -155,9 +155,16 @@ test('work that is added after the reply is out is done as well', async (t) => {
     })
     return {}
   })
+  const alone = signal()
+  app.get('/alone', async (_request, reply) => {
+    reply.raw.once('finish', () => setImmediate(() => afterResponse(reply, alone.resolve)))
+    return {}
+  })
   await app.inject('/')
   await promise
   t.same(steps, ['first', 'from within', 'late'])
+  await app.inject('/alone')
+  await alone.promise
 })
 
 test('a stream that fails midway closes the connection without a second reply', async (t) => {
