@@ -168,6 +168,18 @@ test('a bound refresh token is refused without a good proof, and raises no alarm
   await t.rejects(built.app.sessions.verify(client.accessToken), { name: 'TryRefreshTokenError' })
 })
 
+test('a refresh of a session that has ended is told so, with a proof and without one', async (t) => {
+  const built = await buildApp(t, options)
+  for (const scheme of ['DPoP', 'Bearer']) {
+    const client = new DpopClient(built)
+    await client.login()
+    await built.app.sessions.revokeAll('ada')
+    const reply = await client.refresh(scheme === 'Bearer' ? '' : undefined, scheme)
+    t.equal(reply.statusCode, 401)
+    t.same(reply.json(), { message: 'unauthorised' })
+  }
+})
+
 test('a bad proof refuses the login', async (t) => {
   const built = await buildApp(t, options)
   const client = new DpopClient(built)
