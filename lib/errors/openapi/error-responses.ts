@@ -1,7 +1,8 @@
 import type { RouteOptions } from 'fastify'
 import { checkNames } from '../../options/checks.ts'
 import { reasonPhrase } from '../http-exception.ts'
-import { renderProblem } from '../render.ts'
+import type { ErrorSettings } from '../options.ts'
+import { renderFastify, renderProblem } from '../render.ts'
 import { tableOf } from '../scope.ts'
 import { type SessionRequirement, sessionRequirementOf } from './session-hook.ts'
 
@@ -61,7 +62,7 @@ export interface ErrorResponsesOptions {
   readonly transform?: (input: never) => { readonly schema: unknown; readonly url: string }
   /** Statuses to document for every route: 404, 405, 413, 415, 500. */
   readonly common?: readonly number[]
-  /** Replaces the schema of a 422 everywhere. */
+  /** Replaces the schema of invalid requests everywhere. */
   readonly validationSchema?: Schema
   /**
    * The security schemes of routes that verify a session, such as {@link sessionSecuritySchemes}: each
@@ -109,25 +110,28 @@ function isDocumented(route: RouteOptions & { websocket?: boolean }, schema: unk
 /** The schemas of error bodies, as the app renders them. */
 class ErrorSchemas {
   readonly options: ErrorResponsesOptions
-  readonly #isProblem: boolean
+  readonly settings: ErrorSettings
 
   constructor(app: AppWithSchemas, options: ErrorResponsesOptions) {
     this.options = options
-    this.#isProblem = tableOf(app).settings.render === renderProblem
+    this.settings = tableOf(app).settings
   }
 
   /** A response of one error. */
   response(description: string, schema?: Schema): Schema {
-    const { errorSchema } = this.options
-    if (schema === undefined && errorSchema === undefined && this.#isProblem) {
+    const { render } = this.settings
+    const given = schema ?? this.options.errorSchema
+    if (given === undefined && render === renderProblem)
       return { description, content: { 'application/problem+json': { schema: problemSchema } } }
-    }
-    return jsonResponse(description, schema ?? errorSchema ?? detailSchema)
+    const ours = render === renderFastify ? fastifySchema : detailSchema
+    return jsonResponse(description, given ?? ours)
   }
 
   validation(): Schema {
     const { validationSchema } = this.options
-    if (this.#isProblem && validationSchema === undefined) return this.response('Validation Error')
+    const { render } = this.settings
+    const looksLikeOthers = render === renderProblem || render === renderFastify
+    if (looksLikeOthers && validationSchema === undefined) return this.response('Validation Error')
     return jsonResponse('Validation Error', validationSchema ?? { $ref: 'HTTPValidationError#' })
   }
 }
@@ -139,13 +143,14 @@ function jsonResponse(description: string, schema: Schema): Schema {
 function withErrors(schema: Schema, route: RouteOptions, schemas: ErrorSchemas): Schema {
   const declared = (schema['response'] ?? {}) as Schema
   const added: Record<string, Schema> = {}
-  if (isValidated(schema) && !declares(declared, '422', '4xx', 'default')) {
-    added['422'] = schemas.validation()
+  const { status } = schemas.settings.validation
+  if (isValidated(schema) && !declares(declared, `${status}`, '4xx', 'default')) {
+    added[status] = schemas.validation()
   }
   const requirement = sessionRequirementOf(route)
-  Object.assign(added, sessionResponses(requirement))
-  for (const status of schemas.options.common ?? []) {
-    added[status] = schemas.response(reasonPhrase(status))
+  Object.assign(added, sessionResponses(requirement, schemas.settings))
+  for (const common of schemas.options.common ?? []) {
+    added[common] = schemas.response(reasonPhrase(common))
   }
   Object.assign(added, ownResponses(route.config?.errorResponses ?? {}, schemas))
   if (Object.keys(added).length === 0) return schema
@@ -173,14 +178,21 @@ function declares(declared: Schema, ...prefixes: string[]): boolean {
   )
 }
 
-function sessionResponses(requirement: SessionRequirement | undefined): Record<string, Schema> {
+function sessionResponses(
+  requirement: SessionRequirement | undefined,
+  { challenge, sessionExpiredStatusCode, invalidClaimStatusCode }: ErrorSettings
+): Record<string, Schema> {
   if (requirement === undefined) return {}
   const unauthorised = {
     ...jsonResponse('Unauthorised, or the access token has to be refreshed', sessionErrorSchema),
-    headers: { 'WWW-Authenticate': { type: 'string' } }
+    ...(challenge !== false && { headers: { 'WWW-Authenticate': { type: 'string' } } })
   }
-  if (!requirement.checksClaims) return { 401: unauthorised }
-  return { 401: unauthorised, 403: jsonResponse('Invalid claim', claimErrorSchema) }
+  return {
+    [sessionExpiredStatusCode]: unauthorised,
+    ...(requirement.checksClaims && {
+      [invalidClaimStatusCode]: jsonResponse('Invalid claim', claimErrorSchema)
+    })
+  }
 }
 
 /** One requirement per scheme, of which one has to be met; an empty one is met by everybody. */
@@ -252,6 +264,18 @@ const detailSchema: Schema = {
   type: 'object',
   required: ['detail'],
   properties: { detail: { title: 'Detail' } }
+}
+
+/** Fastify's own form. */
+const fastifySchema: Schema = {
+  type: 'object',
+  required: ['statusCode', 'error', 'message'],
+  properties: {
+    statusCode: { type: 'integer' },
+    code: { type: 'string' },
+    error: { type: 'string' },
+    message: { type: 'string' }
+  }
 }
 
 /** RFC 9457 3. */

@@ -128,6 +128,36 @@ test('schemas follow the renderer, or are the app’s own', async (t) => {
   t.same(await schemaOf(422), { type: 'number' })
 })
 
+test('statuses and forms are those that the options choose', async (t) => {
+  const fastify = await documentedApp(t, { common: [404] }, { compat: 'fastify' })
+  fastify.app.get('/:id', { schema: { params } }, ok)
+  const documented = await fastify.responses('/{id}')
+  t.same(Object.keys(documented), ['200', '400', '404'])
+  for (const status of ['400', '404'])
+    t.match(documented[status].content['application/json'].schema, {
+      required: ['statusCode', 'error', 'message']
+    })
+  const sent = await fastify.app.inject('/one')
+  t.equal(sent.statusCode, 400)
+  t.match(Object.keys(sent.json()), ['statusCode', 'code', 'error', 'message'])
+
+  const other = await documentedApp(
+    t,
+    {},
+    {
+      validation: { status: 409 },
+      sessionExpiredStatusCode: 440,
+      invalidClaimStatusCode: 441,
+      challenge: false
+    }
+  )
+  const hook = markSessionHook(async () => {}, { checksClaims: true, isOptional: false })
+  other.app.get('/:id', { schema: { params }, preHandler: hook }, ok)
+  const responses = await other.responses('/{id}')
+  t.same(Object.keys(responses), ['200', '409', '440', '441'])
+  t.equal(responses['440'].headers, undefined)
+})
+
 test('hidden routes and the twins of GET are left alone, and another transform goes first', async (t) => {
   const seen: string[] = []
   const transform = ({ schema, url }: { schema: unknown; url: string }) => {
