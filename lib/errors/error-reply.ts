@@ -94,9 +94,10 @@ function nodeStream(body: unknown): unknown {
   return body instanceof ReadableStream ? Readable.fromWeb(body as WebStream) : body
 }
 
+/** Without what frames the body, which may come from another server. */
 function bagOf(headers: Headers): HeaderBag {
   const cookies = headers.getSetCookie()
-  const bag = Object.fromEntries(headers)
+  const bag = Object.fromEntries([...headers].filter(([name]) => !reserved.has(name)))
   return cookies.length === 0 ? bag : { ...bag, 'set-cookie': cookies }
 }
 

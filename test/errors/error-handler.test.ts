@@ -450,7 +450,7 @@ test('a web stream that fails before its first byte tells nothing of why', async
 })
 
 test('a web stream or Response goes out with its head', async (t) => {
-  const { app } = await errorApp(t)
+  const { app, lines } = await errorApp(t)
   app.setExceptionHandler(RangeError, () => new Blob(['a stream']).stream())
   app.setExceptionHandler(TypeError, () => {
     const headers = new Headers({ 'content-type': 'text/html', 'content-length': '1', via: 'us' })
@@ -469,6 +469,11 @@ test('a web stream or Response goes out with its head', async (t) => {
   const empty = await app.inject('/empty')
   t.equal(empty.statusCode, 304)
   t.equal(empty.body, '')
+  t.same(
+    lines.filter(({ level }) => level === 40),
+    [],
+    'no header is told to be invalid'
+  )
 })
 
 test('a status that ends no reply is refused, so that nobody waits for one', async (t) => {
