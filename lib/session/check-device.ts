@@ -1,25 +1,15 @@
-import { hash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
-import { Challenges } from '../device-binding/challenges.ts'
-import { Dbsc } from '../device-binding/dbsc.ts'
-import {
-  type AcceptedProof,
-  DpopProofs,
-  type DpopRefusal,
-  type DpopRequest
-} from '../device-binding/dpop.ts'
+import type { DpopProofs } from '../device-binding/dpop.ts'
 import {
   InvalidClaimsError,
   type SessionErrorInit,
   TryRefreshTokenError,
   UnauthorisedError
 } from '../errors/session-errors.ts'
-import type { RefreshKeys } from '../keys/refresh-keys.ts'
-import type { Settings } from '../options/resolve.ts'
-import type { SessionRecord, SessionStore } from '../stores/store.ts'
+import type { SessionRecord } from '../stores/store.ts'
 import { isDpopScheme } from '../transport/token-headers.ts'
-import { isSafe } from './anti-csrf.ts'
 import type { SessionContext, VerifyContext } from './context.ts'
+import { acceptProof, claimProof, refusedProof, useProof } from './dpop-proof.ts'
 import { bindingOf, type StoredBinding } from './records.ts'
 import type {
   AccessToken,
@@ -30,45 +20,8 @@ import type {
 
 type Context = Pick<VerifyContext, 'settings' | 'clock' | 'dbsc' | 'dpop'>
 
-const NONCE_LIFETIME_MS = 300_000
 /** For `verifySession({ deviceBound: true })`: a 403 names it as it names a claim. */
 const UNBOUND = [{ id: 'deviceBound', reason: { message: 'the session is not bound to a device' } }]
-
-/** What the option `deviceBinding` asks for. */
-export function openDeviceBinding(
-  settings: Settings,
-  { forDeviceBinding: keys }: Pick<RefreshKeys, 'forDeviceBinding'>,
-  store: SessionStore
-): Pick<VerifyContext, 'dbsc' | 'dpop'> {
-  const { deviceBinding } = settings
-  if (deviceBinding === null) return { dbsc: null, dpop: null }
-  const nonces = deviceBinding.dpopNonces ? new Challenges(keys, 'nonce', NONCE_LIFETIME_MS) : null
-  const { appInfo, cookies } = settings
-  const registrationPath = `${appInfo.publicBasePath}/session/device`
-  // The refresh route asks for the cookie, too.
-  const isBelow = `${registrationPath}/`.startsWith(`${cookies.accessTokenPath}/`)
-  const cookie = {
-    name: cookies.names.device,
-    domain: cookies.domain,
-    path: isBelow ? cookies.accessTokenPath : '/',
-    lifetimeMs: deviceBinding.boundCookieLifetimeMs
-  }
-  const refreshPath = `${registrationPath}/refresh`
-  const initiators = initiatorsOf(settings)
-  const origin = appInfo.apiDomain
-  return {
-    dbsc: deviceBinding.dbsc
-      ? new Dbsc(keys, { origin, registrationPath, refreshPath, initiators, cookie })
-      : null,
-    dpop: deviceBinding.dpop ? new DpopProofs(nonces, store) : null
-  }
-}
-
-/** The website's host, where its pages are of another origin than the API. */
-function initiatorsOf({ appInfo: { websiteOrigin, apiDomain } }: Settings): string[] {
-  if (typeof websiteOrigin === 'function' || websiteOrigin === apiDomain) return []
-  return [new URL(websiteOrigin).hostname]
-}
 
 /**
  * Binds a session that is about to be created in headers, where its client proves a key.
@@ -120,41 +73,6 @@ export function checkDevice(
   if (method === 'header' || request === null || !showsCookie(context, payload, jkt, request))
     throw new TryRefreshTokenError(undefined, { reason: 'device' })
   return undefined
-}
-
-/** Checks a proof for a request that may do something: other processes must not take it again. */
-function useProof(
-  context: Context,
-  dpop: DpopProofs,
-  request: FastifyRequest,
-  wanted: Pick<DpopRequest, 'token' | 'isTokenNamed' | 'jkt'>
-): Promise<void> | undefined {
-  const shown = acceptProof(context, dpop, request, wanted)
-  // A WebSocket is opened by a GET.
-  const isRead = isSafe(request) && request.headers.upgrade === undefined
-  return isRead ? undefined : claimProof(context, dpop, shown)
-}
-
-/** Tells other processes of a proof, once for a request. */
-function claimProof(
-  context: Context,
-  dpop: DpopProofs,
-  shown: ShownProof
-): Promise<void> | undefined {
-  if (dpop.useOnce === undefined) return undefined
-  shown.claim ??= refuseUsedElsewhere(context, dpop, dpop.useOnce, shown.proof)
-  return shown.claim
-}
-
-async function refuseUsedElsewhere(
-  context: Context,
-  dpop: DpopProofs,
-  useOnce: NonNullable<SessionStore['useOnce']>,
-  { jkt, jti, endsAt }: AcceptedProof
-): Promise<void> {
-  // The client chose the id: any text.
-  const id = hash('sha256', `${jkt} ${jti}`, 'base64url')
-  if (!(await useOnce(id, endsAt))) throw refusedProof(context, dpop, 'replayed')
 }
 
 /**
@@ -269,62 +187,4 @@ function endOfCookie(
     if (endMs !== null) return { pair: `${cookies.name}=${value}`, endMs }
   }
   return null
-}
-
-/** What a request has shown, for all of the hooks that verify it: a proof is good once. */
-interface ShownProof {
-  readonly token: string | null
-  readonly proof: AcceptedProof
-  /** Rejects where another process has taken the proof; `undefined` where none was asked. */
-  claim: Promise<void> | undefined
-}
-
-const shownProofs = new WeakMap<FastifyRequest, ShownProof>()
-
-function acceptProof(
-  context: Context,
-  dpop: DpopProofs,
-  request: FastifyRequest,
-  wanted: Pick<DpopRequest, 'token' | 'isTokenNamed' | 'jkt'>
-): ShownProof {
-  const known = shownProofs.get(request)
-  if (known !== undefined && known.token === wanted.token) return known
-  const { method, headers } = request
-  const text = headers['dpop']
-  const url = urlOf(context.settings, request)
-  const proof =
-    typeof text === 'string'
-      ? dpop.check(text, { method, url, ...wanted }, context.clock.now())
-      : 'malformed'
-  if (typeof proof === 'string') throw refusedProof(context, dpop, proof)
-  const shown: ShownProof = { token: wanted.token, proof, claim: undefined }
-  shownProofs.set(request, shown)
-  return shown
-}
-
-/** The URL of a request as its client knows it: the API's origin, and the path before the gateway. */
-function urlOf({ appInfo }: Settings, { originalUrl }: FastifyRequest): string {
-  // RFC 9112 section 3.2.2: a request may name the whole URL.
-  const target = originalUrl.replace(/^https?:\/\/[^/?#]*/i, '')
-  const query = target.indexOf('?')
-  const path = query < 0 ? target : target.slice(0, query)
-  return appInfo.apiDomain + appInfo.gatewayPath + path
-}
-
-/** RFC 9449 sections 5, 7.1 and 9. */
-function refusedProof(
-  { clock }: Context,
-  dpop: DpopProofs,
-  refusal: DpopRefusal
-): UnauthorisedError {
-  const error = refusal === 'nonce' ? 'use_dpop_nonce' : 'invalid_dpop_proof'
-  const nonce = dpop.newNonce(clock.now())
-  return new UnauthorisedError(`the DPoP proof is refused: ${refusal}`, {
-    clearTokens: false,
-    reason: 'proof',
-    headers: {
-      'www-authenticate': `DPoP error="${error}", error_description="${refusal}", algs="ES256 RS256"`,
-      ...(nonce !== null && { 'dpop-nonce': nonce })
-    }
-  })
 }
