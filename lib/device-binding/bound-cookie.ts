@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { stringifySetCookie } from 'cookie'
 import { isEqualSecret } from '../keys/secrets.ts'
+import type { SameSite } from '../options/cookies.ts'
 
 /** Which session on which device. */
 export interface Binding {
@@ -18,8 +19,6 @@ export interface BoundCookieSettings {
   /** How long one is accepted. */
   readonly lifetimeMs: number
 }
-
-export type SameSite = 'strict' | 'lax' | 'none'
 
 /** So many cookies of this name are looked at. */
 const MAX_DUPLICATES = 4

@@ -1,4 +1,5 @@
-import { type BoundCookieSettings, BoundCookies, type SameSite } from './bound-cookie.ts'
+import type { SameSite } from '../options/cookies.ts'
+import { type BoundCookieSettings, BoundCookies } from './bound-cookie.ts'
 import { Challenges } from './challenges.ts'
 import type { DeviceKey } from './device-key.ts'
 import { type Proof, type ProofRefusal, verifyProof } from './proof.ts'

@@ -45,6 +45,10 @@ export function oneOf<const T extends string | boolean>(...allowed: readonly T[]
   }
 }
 
+export function optional<T>(check: Check<T>): Check<T | undefined> {
+  return (value, option) => (value === undefined ? undefined : check(value, option))
+}
+
 export function integerWithin(min: number, max: number): Check<number> {
   return (value, option) => {
     if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) {

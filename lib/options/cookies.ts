@@ -3,6 +3,9 @@ import { OptionsError, oneOf } from './checks.ts'
 import { isLocalHost, isPublicSuffix } from './hosts.ts'
 import type { SupersessionOptions } from './options.ts'
 
+/** Which requests from other sites carry a cookie (RFC 6265bis section 5.6.7). */
+export type SameSite = 'strict' | 'lax' | 'none'
+
 /** Attributes of the session cookies. */
 export interface CookieSettings {
   readonly domain: string | undefined
@@ -10,7 +13,7 @@ export interface CookieSettings {
   readonly olderDomain: string | undefined
   readonly secure: boolean
   /** `undefined`: by the sites of API and website. */
-  readonly sameSite: 'strict' | 'lax' | 'none' | undefined
+  readonly sameSite: SameSite | undefined
   readonly accessTokenPath: string
   readonly refreshTokenPath: string
   readonly names: CookieNames

@@ -10,7 +10,8 @@ import {
   integerWithin,
   numberWithin,
   OptionsError,
-  oneOf
+  oneOf,
+  optional
 } from './checks.ts'
 import { type CookieSettings, resolveCookies } from './cookies.ts'
 import { defaults, deviceBindingDefaults, withDefaults } from './defaults.ts'
@@ -195,10 +196,6 @@ export function resolveSettings(options: Given, prefix: string): Settings {
     requestProperty: read('requestProperty'),
     clock: read('clock')
   })
-}
-
-function optional<T>(check: Check<T>): Check<T | undefined> {
-  return (value, option) => (value === undefined ? undefined : check(value, option))
 }
 
 /** A list of origins as browsers write them, or a function. */

@@ -5,7 +5,8 @@ import {
   functionOf,
   numberWithin,
   OptionsError,
-  oneOf
+  oneOf,
+  optional
 } from '../options/checks.ts'
 import { checkClaim } from './claims/validate-claims.ts'
 import type { Sessions } from './types.ts'
@@ -50,10 +51,6 @@ function nothing(value: unknown, path: string): void {
 
 function options(checks: Checks): Check<unknown> {
   return (value, path) => checkMembers(value, checks, path)
-}
-
-function optional(check: Check<unknown>): Check<unknown> {
-  return (value, path) => (value === undefined ? undefined : check(value, path))
 }
 
 /** Their values are checked where sessions are made. */

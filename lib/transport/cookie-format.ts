@@ -1,7 +1,7 @@
 import { stringifySetCookie } from 'cookie'
 import type { FastifyRequest } from 'fastify'
 import { type ResolvedAppInfo, websiteOriginFor } from '../options/app-info.ts'
-import type { CookieNames, CookieSettings } from '../options/cookies.ts'
+import type { CookieNames, CookieSettings, SameSite } from '../options/cookies.ts'
 import { isLocalHost, siteOf } from '../options/hosts.ts'
 import type { TokenType } from '../session/types.ts'
 
@@ -24,8 +24,6 @@ export const NO_COOKIES: ReceivedCookies = Object.freeze({
   moreRefreshTokens: NONE,
   hasIdRefreshToken: false
 })
-
-export type SameSite = 'strict' | 'lax' | 'none'
 
 /** What the session cookies of a request say. An empty cookie counts as missing. */
 export interface ReceivedCookies {
