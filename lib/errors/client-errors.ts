@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { handleError } from './error-handler.ts'
 import { reasonPhrase } from './http-exception.ts'
-import { jsonType, renderDetail, renderSafely, stringifyJson } from './render.ts'
+import { JSON_TYPE, renderDetail, renderSafely, stringifyJson } from './render.ts'
 import type { RenderedBody, RenderInput } from './types.ts'
 
 /**
@@ -37,7 +37,7 @@ export function clientErrorHandler(
     this.log.trace({ err: error }, 'client error')
     // One that reads the request, as it may elsewhere, fails: there is none here.
     const input = { status, error, detail: phrase }
-    const { type = jsonType, body } = renderSafely(render, input, this.log)
+    const { type = JSON_TYPE, body } = renderSafely(render, input, this.log)
     const text = typeof body === 'string' ? body : stringifyJson(body)
     const head = [
       `HTTP/1.1 ${status} ${phrase}`,

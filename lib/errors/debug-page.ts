@@ -12,7 +12,7 @@ type Frame = ParsedError['frames'][number]
 const PARSER: string = 'youch-core'
 
 /** How many errors below the first are shown: causes, and errors of an AggregateError. */
-const maxErrors = 10
+const MAX_ERRORS = 10
 
 /** Nothing may be fetched or run by a page that shows what an attacker may have written. */
 const headers = {
@@ -78,7 +78,7 @@ function relatedErrors(error: Error): Error[] {
   for (const one of found) {
     const parts: unknown[] = one instanceof AggregateError ? one.errors : []
     for (const related of [one.cause, ...parts]) {
-      if (related instanceof Error && found.size < maxErrors) found.add(related)
+      if (related instanceof Error && found.size < MAX_ERRORS) found.add(related)
     }
   }
   return [...found]

@@ -4,7 +4,7 @@ import { debugReply } from './debug-page.ts'
 import { ErrorReply } from './error-reply.ts'
 import { type HTTPException, reasonPhrase } from './http-exception.ts'
 import type { ErrorSettings } from './options.ts'
-import { jsonType, renderDetail, renderSafely, stringifyJson, stringifyPlain } from './render.ts'
+import { JSON_TYPE, renderDetail, renderSafely, stringifyJson, stringifyPlain } from './render.ts'
 import { tableFor } from './scope.ts'
 import { constantBodies, sessionBody, sessionStatus } from './session-error-handlers.ts'
 import type { SessionError } from './session-errors.ts'
@@ -118,7 +118,7 @@ function socketReply(
 function sessionReply(error: SessionError, settings: ErrorSettings): ErrorReply {
   const status = sessionStatus(error, settings)
   const constant = constantBodies.get(error.type)
-  if (constant !== undefined) return new ErrorReply(status, constant, { type: jsonType })
+  if (constant !== undefined) return new ErrorReply(status, constant, { type: JSON_TYPE })
   return new ErrorReply(status, sessionBody(error))
 }
 
@@ -147,7 +147,7 @@ function renderReply(
 ): ErrorReply {
   const isPlain = render === renderDetail
   const plainBody = isPlain ? plainBodyOf(status, detail, issues) : undefined
-  if (plainBody !== undefined) return new ErrorReply(status, plainBody, { type: jsonType })
+  if (plainBody !== undefined) return new ErrorReply(status, plainBody, { type: JSON_TYPE })
   const input = {
     status,
     error,
@@ -158,7 +158,7 @@ function renderReply(
   }
   const onUnserializable = () =>
     request.log.warn('a part of an error detail could not be serialised')
-  const { type = jsonType, body } = renderSafely(render, input, request.log)
+  const { type = JSON_TYPE, body } = renderSafely(render, input, request.log)
   const isRaw = typeof body === 'string' || Buffer.isBuffer(body)
   return new ErrorReply(status, isRaw ? body : stringifyJson(body, onUnserializable), { type })
 }

@@ -13,7 +13,7 @@ import { HTTPException } from './http-exception.ts'
 import { asHTTPException, normalizeError } from './normalize-error.ts'
 import type { ErrorSettings } from './options.ts'
 import { type Entry, type ExceptionTable, keyName } from './registry.ts'
-import { jsonType } from './render.ts'
+import { JSON_TYPE } from './render.ts'
 import {
   logSafely,
   reportAborted,
@@ -28,7 +28,7 @@ import { SessionError } from './session-errors.ts'
 import type { ExceptionHandler, HandlerContext, HandlerResult, NormalizedError } from './types.ts'
 
 /** How many different errors one request may lead through: handlers may throw, and theirs too. */
-const maxErrors = 5
+const MAX_ERRORS = 5
 const noneUsed: ReadonlySet<ExceptionHandler> = new Set()
 
 /** One error of one request on its way to its reply. */
@@ -95,14 +95,14 @@ function guard({ request, reply }: Handling, step: () => void): void {
     reply.raw.statusCode = 500
     // A header that Node refuses may be the fault.
     dropInvalidHeaders(reply)
-    reply.type(jsonType).send('{"detail":"Internal Server Error"}')
+    reply.type(JSON_TYPE).send('{"detail":"Internal Server Error"}')
   }
 }
 
 /** Normalizes an error and prepares the reply: the first one, or another that a handler threw. */
 function start(handling: Handling, thrown: unknown): void {
   const { request, reply, settings } = handling
-  if (++handling.errors > maxErrors) throw new Error('Too many errors in one request')
+  if (++handling.errors > MAX_ERRORS) throw new Error('Too many errors in one request')
   const error = normalize(handling, thrown)
   // A serialiser that the route set is applied even to strings.
   reply.serializer(null as never)

@@ -3,7 +3,7 @@ import { finished, Readable } from 'node:stream'
 import type { ReadableStream as WebStream } from 'node:stream/web'
 import type { FastifyReply } from 'fastify'
 import { checkedStatus, type HeaderBag } from './http-exception.ts'
-import { jsonType, stringifyJson } from './render.ts'
+import { JSON_TYPE, stringifyJson } from './render.ts'
 
 /** A whole answer as a value: what handlers return when a status or headers go with the body. */
 export class ErrorReply {
@@ -61,7 +61,7 @@ function sendBody(reply: FastifyReply, body: unknown, type: string | undefined):
     reply.send(body)
     return
   }
-  if (!reply.hasHeader('content-type')) reply.type(jsonType)
+  if (!reply.hasHeader('content-type')) reply.type(JSON_TYPE)
   reply.send(stringifyJson(body))
 }
 

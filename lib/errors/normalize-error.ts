@@ -143,7 +143,7 @@ export function asHTTPException(normalized: NormalizedError): HTTPException {
 }
 
 /** An answer that an error of some other library asks for. */
-export interface ForeignAnswer {
+interface ForeignAnswer {
   readonly status: number
   /** What may be shown; `undefined` stands for the reason phrase. */
   readonly detail: unknown
@@ -175,7 +175,7 @@ const echoesURL: ReadonlySet<unknown> = new Set([
  * an upstream's 401 passed on would log a front end out. For the same reason headers are taken from
  * errors of libraries for HTTP errors only.
  */
-export function foreignAnswer(
+function foreignAnswer(
   error: ForeignError,
   reply: FastifyReply | undefined,
   settings: ErrorSettings

@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { reasonPhrase } from './http-exception.ts'
 import type { RenderedBody, RenderInput } from './types.ts'
 
-export const jsonType = 'application/json; charset=utf-8'
+export const JSON_TYPE = 'application/json; charset=utf-8'
 
 /** Some errors have no request: what came was not HTTP. */
 type InputWithoutRequest = Omit<RenderInput, 'request'>
@@ -109,9 +109,9 @@ export function stringifyPlain(value: unknown): string {
 function ignore(): void {}
 
 /** Deeper than any answer that is meant, and far from what JSON.stringify can take. */
-const maxDepth = 100
+const MAX_DEPTH = 100
 /** So many values in all: what is read back from a body of a client is bounded by its size. */
-const maxNodes = 200_000
+const MAX_NODES = 200_000
 
 interface Walk {
   /** What the value stands in. */
@@ -126,8 +126,8 @@ function jsonable(value: unknown, walk: Walk): unknown {
   if (typeof value !== 'object' || value === null) return value
   const { ancestors } = walk
   if (ancestors.has(value)) return '[Circular]'
-  if (ancestors.size >= maxDepth) return '[Too deep]'
-  if (++walk.nodes > maxNodes) return '[Too large]'
+  if (ancestors.size >= MAX_DEPTH) return '[Too deep]'
+  if (++walk.nodes > MAX_NODES) return '[Too large]'
   ancestors.add(value)
   let copy: unknown
   try {

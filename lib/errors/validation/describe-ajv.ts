@@ -27,7 +27,7 @@ export interface Problem {
  * How far around an error its relatives are looked for. Ajv lists the errors of a branch right
  * before the error that sums them up, and a hostile body may cause tens of thousands.
  */
-const nearby = 200
+const NEARBY = 200
 
 /** Errors that only sum up others, and the keyword's subschemas whose errors those are. */
 const summaries: Readonly<Record<string, readonly string[]>> = {
@@ -51,7 +51,7 @@ export function describeAjvError(
   if (error.keyword === 'errorMessage' && Array.isArray(wrapped)) {
     return wrapped.map((inner: AjvError) => withMessage(describe(inner, part), error.message))
   }
-  const relatives = errors.slice(Math.max(0, index - nearby), index + nearby)
+  const relatives = errors.slice(Math.max(0, index - NEARBY), index + NEARBY)
   if (isSummary(error, relatives)) return []
   const problem = describe(error, part)
   const branch = branchOf(error, relatives)

@@ -1,11 +1,11 @@
 /** Where in a request something is: `body` and the like, then keys and indices. */
 export type Location = readonly (string | number)[]
 
-const maxTextLength = 256
+const MAX_TEXT_LENGTH = 256
 
 /** A text that came from the client, of a length that can be shown. */
 export function shortened(text: string): string {
-  return text.slice(0, maxTextLength)
+  return text.slice(0, MAX_TEXT_LENGTH)
 }
 
 /** A key that contains one of these holds something that must not be echoed or logged. */
@@ -40,7 +40,7 @@ export function echoedInput(
 }
 
 /** Deeper than what a schema describes; what is below is left out. */
-const maxEchoDepth = 100
+const MAX_DEPTH = 100
 
 /** How much may be echoed still: each problem of a large body could bring a copy of all of it. */
 export class EchoBudget {
@@ -56,7 +56,7 @@ export class EchoBudget {
 /** A copy without the members that are named like secrets, and without what is too much. */
 function withoutSecrets(value: unknown, depth: number, budget: EchoBudget): unknown {
   const size = typeof value === 'string' ? value.length : 1
-  if (depth >= maxEchoDepth || !budget.spend(size)) return undefined
+  if (depth >= MAX_DEPTH || !budget.spend(size)) return undefined
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map((item) => withoutSecrets(item, depth + 1, budget))
   const copy: Record<string, unknown> = Object.create(null)

@@ -13,7 +13,7 @@ import type {
 import { cutReason, isSendable, WebSocketException } from './websocket-exception.ts'
 
 /** How many different errors one failure may lead through: handlers may throw, too. */
-const maxErrors = 5
+const MAX_ERRORS = 5
 
 /**
  * Ends a socket because of an error in its handler: by the handler for WebSockets that the error's
@@ -81,7 +81,7 @@ async function answer(
   const table = webSocketTableOf(request.server)
   const used = new Set<ExceptionHandler>()
   let normalized = normalizeError(original, request, undefined, settings)
-  for (let errors = 0; errors < maxErrors; ) {
+  for (let errors = 0; errors < MAX_ERRORS; ) {
     const entry = table.find(normalized, used) ?? httpEntry(normalized, used, request)
     if (entry === undefined) {
       close(normalized, socket, request)

@@ -1,7 +1,7 @@
 import { resumeStacks, suspendStacks } from '../http-exception.ts'
 
 /** A close frame holds 125 bytes, two of which are the code. */
-const maxReasonBytes = 123
+const MAX_REASON_BYTES = 123
 
 /** Ends a WebSocket with a code and a reason; before the upgrade it is an HTTP 403. */
 export class WebSocketException extends Error {
@@ -36,8 +36,8 @@ export function isSendable(code: number): boolean {
 
 /** Cuts a close reason to what a frame can hold, never inside a character. */
 export function cutReason(reason: string): string {
-  if (Buffer.byteLength(reason) <= maxReasonBytes) return reason
-  const bytes = new Uint8Array(maxReasonBytes)
+  if (Buffer.byteLength(reason) <= MAX_REASON_BYTES) return reason
+  const bytes = new Uint8Array(MAX_REASON_BYTES)
   const { read } = new TextEncoder().encodeInto(reason, bytes)
   return reason.slice(0, read)
 }
