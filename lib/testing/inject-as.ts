@@ -56,7 +56,8 @@ export interface UserInject {
  * a new token in a reply replaces it, as in a browser. Headers of the request win over those of the
  * session; its cookies are sent beside the session's.
  *
- * Works with every transfer method and anti-CSRF mode. Does not refresh.
+ * Works with every transfer method and anti-CSRF mode. Does not refresh, and the session is bound to no
+ * device: routes with `deviceBound: true` refuse it.
  *
  * @param userId - Who is logged in.
  * @throws TypeError `age` is given without `clock`.
