@@ -120,6 +120,7 @@ test('paths that differ by constraints, case or a slash alone are known as one',
   const customStrategy = {
     name: 'tenant',
     storage: () => new Map() as never,
+    validate: () => true,
     deriveConstraint: (request: { headers: Record<string, unknown> }) => request.headers['x-tenant']
   }
   const { app } = await errorApp(t, {}, {
