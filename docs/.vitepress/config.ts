@@ -45,6 +45,7 @@ export default defineConfig({
         text: 'Recipes',
         link: '/recipes/',
         items: [
+          { text: 'An app that is there already', link: '/recipes/existing-app' },
           { text: 'Single-page app', link: '/recipes/single-page-app' },
           { text: 'Server-rendered pages', link: '/recipes/server-rendered-pages' },
           { text: 'React or Next on another origin', link: '/recipes/front-end-on-another-origin' },

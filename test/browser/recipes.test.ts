@@ -1,8 +1,12 @@
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import Fastify from 'fastify'
 import t from 'tap'
+// It comes with VitePress.
+import { createServer } from 'vite'
+import { buildApp as buildExistingApp } from '../../examples/recipes/existing-app.ts'
 import { buildApi } from '../../examples/recipes/front-end-api.ts'
 import { buildApp as buildPages } from '../../examples/recipes/server-rendered-pages.ts'
 import { buildApp as buildSinglePageApp } from '../../examples/recipes/single-page-app.ts'
@@ -205,3 +209,50 @@ for (const [method, host] of [
       await context?.close()
     }
   )
+
+void t.test(
+  'a dev server on another port is a proxy for an app, by any name of the machine',
+  { skip },
+  async (t) => {
+    const app = await buildExistingApp(async () => ({ id: 7 }))
+    t.teardown(() => app.close())
+    const target = await app.listen({ port: 0, host: '127.0.0.1' })
+    const file = resolve('examples/recipes/existing-app-vite.config.js')
+    const { default: config } = await import(pathToFileURL(file).href)
+    const proxy = structuredClone(config.server.proxy)
+    for (const to of Object.values(proxy)) Object.assign(to as object, { target })
+    const port = await freePort()
+    const root = await newFolder(t)
+    await writeFile(join(root, 'index.html'), '<title>front end</title>')
+    const vite = await createServer({
+      root,
+      configFile: false,
+      logLevel: 'error',
+      server: { proxy, port, strictPort: true, host: '0.0.0.0' }
+    })
+    t.teardown(() => vite.close())
+    await vite.listen()
+    // To a browser 0.0.0.0 is as any address of a network: it does not say `Sec-Fetch-Site` there.
+    for (const [host, headers] of [
+      ['localhost', {}],
+      ['0.0.0.0', { 'st-auth-mode': 'cookie' }]
+    ] as const) {
+      const context = await browser?.newContext()
+      const page = await context?.newPage()
+      await page?.goto(`http://${host}:${port}/`)
+      const answers = await page?.evaluate(async (more) => {
+        const headers = { 'content-type': 'application/json', ...more }
+        const body = JSON.stringify({ name: 'ada', password: 'correct horse' })
+        const login = await fetch('/api/login', { method: 'POST', headers, body })
+        const refresh = await fetch('/auth/session/refresh', { method: 'POST' })
+        const me = await fetch('/api/me')
+        const signOut = await fetch('/auth/signout', { method: 'POST' })
+        const after = await fetch('/api/me')
+        const statuses = [login, refresh, me, signOut, after].map(({ status }) => status)
+        return { statuses, me: await me.json() }
+      }, headers)
+      t.same(answers, { statuses: [200, 200, 200, 200, 401], me: { id: 7, theme: 'dark' } }, host)
+      await context?.close()
+    }
+  }
+)

@@ -1,0 +1,5 @@
+const api = { target: 'http://localhost:3000', changeOrigin: false }
+
+export default {
+  server: { proxy: { '/api': api, '/auth': api } }
+}
