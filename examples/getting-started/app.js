@@ -15,7 +15,7 @@ const credentials = {
 
 export async function buildApp(options = {}) {
   const app = Fastify(options)
-  await app.register(supersession, { signingAlgorithm: 'ES256' })
+  await app.register(supersession)
 
   // A real app has these in its database.
   const users = new Map()

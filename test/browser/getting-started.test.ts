@@ -15,6 +15,7 @@ void t.test('a front end without the SDK logs in and refreshes', { skip }, async
   const { app } = await buildApp(t, { clock: clock.read })
   const script = `<script type="module">${helper}; window.request = request</script>`
   app.get('/page', async (_request, reply) => reply.type('text/html').send(script))
+  app.get('/text', async (_request, reply) => reply.code(401).send('no JSON'))
   const origin = await app.listen({ host: '127.0.0.1', port: 0 })
   const context = await browser?.newContext()
   const page = await context?.newPage()
@@ -30,6 +31,7 @@ void t.test('a front end without the SDK logs in and refreshes', { skip }, async
   t.equal(await request('/me'), 200)
   clock.advance(3601)
   t.equal(await request('/me'), 200, 'it was refreshed')
+  t.equal(await request('/text'), 401, "an answer of the app's own comes through")
   const [session] = await app.sessions.devices('ada')
   t.ok(Number(session?.lastRefreshedAt) > Number(session?.createdAt))
   await context?.close()
