@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Awaitable } from '../awaitable.ts'
-import { markSessionHook, noteSessionHooks } from '../errors/openapi/session-hook.ts'
+import { markSessionHook, noteSessionHooks } from '../errors/session-hook.ts'
 import { asError } from '../errors/thrown-value.ts'
 import { OptionsError } from '../options/checks.ts'
 import type { Settings } from '../options/resolve.ts'

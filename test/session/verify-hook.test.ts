@@ -1,7 +1,9 @@
 import Fastify, {
   type FastifyReply,
   type FastifyRequest,
-  type preHandlerHookHandler
+  type preHandlerHookHandler,
+  type RouteHandler,
+  type RouteShorthandOptions
 } from 'fastify'
 import { test } from 'tap'
 import supersession, { OptionsError, UnauthorisedError } from '../../lib/index.ts'
@@ -75,6 +77,24 @@ test('a hook that is not made, or is called by hand, says what to write', async 
   t.match(errors.at(-1)?.message, /write preHandler: app\.verifySession\(\)/)
   t.equal((await app.inject('/by-hand')).statusCode, 500)
   t.match(errors.at(-1)?.message, /await request\.verifySession\(\)/)
+})
+
+test('a hook that would keep no handler from running is refused when it is added', async (t) => {
+  const { app } = await buildApp(t)
+  const handler = async () => 'open'
+  for (const name of ['prehandler', 'preHandlers', 'preSerialization', 'onSend', 'onResponse']) {
+    const refused = { name: 'TypeError', message: new RegExp(`'${name}' of .*preHandler: app`) }
+    for (const hooks of [app.verifySession(), [app.verifySession()]])
+      t.throws(
+        () => app.get(`/${name}`, { [name]: hooks } as RouteShorthandOptions, handler),
+        refused
+      )
+    await app.register(async (scope) => {
+      const addHook = scope.addHook.bind(scope) as (name: string, hook: unknown) => unknown
+      t.throws(() => addHook(name, scope.verifySession()), refused)
+    })
+  }
+  t.throws(() => app.get('/handler', app.verifySession() as unknown as RouteHandler))
 })
 
 test('request.verifySession verifies by hand and sets the session', async (t) => {

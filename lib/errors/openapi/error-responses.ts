@@ -4,7 +4,7 @@ import { reasonPhrase } from '../http-exception.ts'
 import type { ErrorSettings } from '../options.ts'
 import { renderFastify, renderProblem } from '../render.ts'
 import { tableOf } from '../scope.ts'
-import { type SessionRequirement, sessionRequirementOf } from './session-hook.ts'
+import { type SessionRequirement, sessionRequirementOf } from '../session-hook.ts'
 
 /** An exception class that says how it is documented. */
 export interface DocumentedException {

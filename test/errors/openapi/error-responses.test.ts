@@ -6,7 +6,7 @@ import {
   errorResponsesTransform,
   HTTPException
 } from '../../../lib/errors/index.ts'
-import { markSessionHook } from '../../../lib/errors/openapi/session-hook.ts'
+import { markSessionHook } from '../../../lib/errors/session-hook.ts'
 import { errorApp } from '../error-app.ts'
 
 async function documentedApp(
