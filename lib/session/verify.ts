@@ -16,8 +16,8 @@ import { checkDevice, isMintedUnbound, tokenChallenge } from './check-device.ts'
 import {
   type ClaimsResult,
   claimSubject,
-  globalValidators,
-  validateClaims
+  validateClaims,
+  validatorsOf
 } from './claims/validate-claims.ts'
 import type { SessionContext, VerifyContext } from './context.ts'
 import { publish } from './events.ts'
@@ -336,15 +336,7 @@ export function checkClaims<S extends Session>(
 ): Awaitable<S> {
   const { globalClaimValidators } = context.settings
   const override = options.overrideGlobalClaimValidators
-  if (override === undefined && typeof globalClaimValidators !== 'function')
-    return checkEach(context, session, globalClaimValidators)
-  const all = globalValidators(globalClaimValidators, session)
-  const validators =
-    override === undefined
-      ? all
-      : isPromise(all)
-        ? all.then((list) => override(list, session))
-        : override(all, session)
+  const validators = validatorsOf(globalClaimValidators, session, override)
   return isPromise(validators)
     ? validators.then((list) => checkEach(context, session, list))
     : checkEach(context, session, validators)

@@ -280,9 +280,32 @@ for (const isLate of [false, true]) {
 }
 
 for (const answer of [undefined, {}, [{}], Promise.resolve(null)])
-  test(`a function of global validators that answers ${JSON.stringify(answer)} lets nobody pass`, async (t) => {
+  test(`a function of validators that answers ${JSON.stringify(answer)} lets nobody pass, and is told so`, async (t) => {
     const { app } = await buildApp(t, { globalClaimValidators: () => answer as [] })
+    const messages: string[] = []
+    app.addHook('onError', async (_request, _reply, error) => void messages.push(error.message))
+    const overrideGlobalClaimValidators = () => answer as []
+    const { app: overriding } = await buildApp(t)
+    overriding.addHook('onError', async (_request, _reply, error) => {
+      messages.push(error.message)
+    })
+    overriding.get(
+      '/overridden',
+      { preHandler: overriding.verifySession({ overrideGlobalClaimValidators }) },
+      async () => ({})
+    )
     const client = new Client(app, 'header')
     await client.login()
     t.equal((await client.get('/me')).statusCode, 500)
+    const other = new Client(overriding, 'header')
+    const { handle } = (await other.login()).json()
+    t.equal((await other.get('/overridden')).statusCode, 500)
+    await t.rejects(
+      overriding.sessions.validateClaims(handle, overrideGlobalClaimValidators),
+      /overrideGlobalClaimValidators\(\)' must be a list of claim validators/
+    )
+    t.match(messages, [
+      /globalClaimValidators\(\)' must be a list of claim validators/,
+      /overrideGlobalClaimValidators\(\)' must be a list of claim validators/
+    ])
   })

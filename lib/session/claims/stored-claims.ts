@@ -8,7 +8,7 @@ import type {
   ClaimValidator,
   SessionInformation
 } from '../types.ts'
-import { globalValidators, validateClaims } from './validate-claims.ts'
+import { validateClaims, validatorsOf } from './validate-claims.ts'
 
 /** Claims of sessions by handle: as the store has them, whatever access tokens are out. */
 
@@ -62,8 +62,7 @@ export async function validateStoredClaims(
 ): Promise<ClaimsValidationResult> {
   const information = await sessions.info(handle)
   if (information === null) return GONE
-  const all = await globalValidators(globalClaimValidators, information)
-  const validators = override ? await override(all, information) : all
+  const validators = await validatorsOf(globalClaimValidators, information, override)
   const { failures, update } = await validateClaims(
     validators,
     subjectOf(information),

@@ -35,19 +35,37 @@ export function checkValidators(value: unknown, path: string): void {
     throw new OptionsError(path, 'a list of claim validators', value)
 }
 
-/** The global validators of a session: a list, or what the app's function answers. */
-export function globalValidators(
+/**
+ * The validators of a session: the global ones, or what an override makes of them.
+ *
+ * @throws {@link OptionsError} At once or as a rejection: a function of the app has answered no list
+ * of claim validators.
+ */
+export function validatorsOf<S extends Session | SessionInformation>(
   validators: readonly ClaimValidator[] | GlobalClaimValidators,
-  session: Session | SessionInformation
+  session: S,
+  override:
+    | ((global: readonly ClaimValidator[], session: S) => Awaitable<readonly ClaimValidator[]>)
+    | undefined
 ): Awaitable<readonly ClaimValidator[]> {
-  if (typeof validators !== 'function') return validators
-  const answer = validators(session)
-  return isPromise(answer) ? answer.then(checkAnswer) : checkAnswer(answer)
+  const all =
+    typeof validators === 'function'
+      ? checkAnswer(validators(session), 'globalClaimValidators()')
+      : validators
+  if (override === undefined) return all
+  const answer = isPromise(all)
+    ? all.then((list) => override(list, session))
+    : override(all, session)
+  return checkAnswer(answer, 'overrideGlobalClaimValidators()')
 }
 
-function checkAnswer(list: readonly ClaimValidator[]): readonly ClaimValidator[] {
-  checkValidators(list, 'globalClaimValidators()')
-  return list
+function checkAnswer(
+  answer: Awaitable<readonly ClaimValidator[]>,
+  path: string
+): Awaitable<readonly ClaimValidator[]> {
+  if (isPromise(answer)) return answer.then((list) => checkAnswer(list, path))
+  checkValidators(answer, path)
+  return answer
 }
 
 /** What validators found. */
