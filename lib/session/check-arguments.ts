@@ -34,6 +34,13 @@ function object(value: unknown, path: string): void {
     throw new OptionsError(path, 'an object', value)
 }
 
+/** Node's own request has no `raw`, and of a reply `headers` is a function. */
+function fastifyRequest(value: unknown, path: string): void {
+  const { raw, headers } = Object(value) as { raw?: unknown; headers?: unknown }
+  if (typeof raw !== 'object' || typeof headers !== 'object')
+    throw new OptionsError(path, 'a request of Fastify', value)
+}
+
 /** Times of a JWT (RFC 7519 section 2): what is no number would be left out or never reached. */
 function jwtPayload(value: unknown, path: string): void {
   object(value, path)
@@ -65,7 +72,7 @@ const tenantOptions = optional(options({ tenantId: text }))
 /** The parameters of each function, in their order. `get` checks its own, once for each route. */
 const parameters: Readonly<Partial<Record<keyof Sessions, Checks>>> = {
   create: {
-    request: object,
+    request: fastifyRequest,
     reply: anything,
     input: options({
       ...newSession,
@@ -73,6 +80,7 @@ const parameters: Readonly<Partial<Record<keyof Sessions, Checks>>> = {
       transferMethod: oneOf('cookie', 'header')
     })
   },
+  refresh: { request: fastifyRequest, reply: anything },
   issue: { input: options({ ...newSession, disableAntiCsrf: boolean }) },
   verify: {
     accessToken: text,

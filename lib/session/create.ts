@@ -113,7 +113,7 @@ async function newSession(
     userId,
     createdAt: nowMs,
     expiresAt: endOfSession(settings, nowMs, nowMs),
-    sessionData: JSON.stringify(sessionData),
+    sessionData,
     payload: JSON.stringify(payload),
     device: JSON.stringify(device),
     keyKind: settings.keyKind,
@@ -185,7 +185,7 @@ function checkNewSession(input: NewSession): {
   readonly userId: string
   readonly tenantId: string
   readonly accessTokenPayload: JsonObject
-  readonly sessionData: JsonObject
+  readonly sessionData: string
 } {
   const { userId, tenantId = 'public' } = input
   if (typeof userId !== 'string' || userId === '' || bytesInJson(userId) > MAX_USER_ID_BYTES)
@@ -205,12 +205,23 @@ function checkNewSession(input: NewSession): {
     userId,
     tenantId,
     accessTokenPayload: objectOrEmpty('accessTokenPayload', input.accessTokenPayload),
-    sessionData: objectOrEmpty('sessionData', input.sessionData)
+    sessionData: sessionDataText(input.sessionData)
   }
 }
 
+/**
+ * The data of a session as it is stored.
+ *
+ * @throws TypeError It is something else than an object, or JSON makes something else of it.
+ */
+export function sessionDataText(data: object | undefined | null): string {
+  const text = JSON.stringify(objectOrEmpty('sessionData', data)) as string | undefined
+  if (text?.startsWith('{') === true) return text
+  throw new TypeError('sessionData must be an object in JSON as well')
+}
+
 /** @throws TypeError It is something else than an object. */
-export function objectOrEmpty(name: string, value: object | undefined | null): JsonObject {
+function objectOrEmpty(name: string, value: object | undefined | null): JsonObject {
   if (value === undefined || value === null) return {}
   if (typeof value !== 'object' || Array.isArray(value))
     throw new TypeError(`${name} must be an object`)

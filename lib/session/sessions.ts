@@ -5,7 +5,7 @@ import { checkingArguments } from './check-arguments.ts'
 import { mergeClaims } from './claims/custom-claims.ts'
 import * as storedClaims from './claims/stored-claims.ts'
 import type { SessionContext } from './context.ts'
-import { createSession, issueSession, objectOrEmpty } from './create.ts'
+import { createSession, issueSession, sessionDataText } from './create.ts'
 import { refuseDroppedCookie } from './issue-tokens.ts'
 import { refreshRequest, rotateToken } from './refresh.ts'
 import { revokeAllOf, revokeSessions, rotateKeys } from './revoke.ts'
@@ -65,7 +65,7 @@ function ownSessions(context: SessionContext): Sessions {
     info: (handle) => records.information(handle),
 
     updateData: async (handle, data) => {
-      const sessionData = JSON.stringify(objectOrEmpty('sessionData', data))
+      const sessionData = sessionDataText(data)
       return records.update(handle, (record) => ({ ...record, sessionData }))
     },
     mergePayload: (handle, update) =>

@@ -14,12 +14,16 @@ const fetchValue = () => undefined
 const roles = new PrimitiveArrayClaim<string>({ key: 'roles', fetchValue })
 const isAdmin = new BooleanClaim({ key: 'admin', fetchValue })
 
+const REQUEST = { raw: {}, headers: {} }
+
 const wrongCalls: [name: string, args: readonly unknown[], message: RegExp][] = [
-  ['create', [undefined, null, { userId: 'ada' }], /sessions\.create\.request.*an object/],
-  ['create', [{}, {}, 'public'], /sessions\.create\.input.*an object, received string/],
-  ['create', [{}, {}, { userID: 'ada' }], /sessions\.create\.input\.userID.*'userId'/],
-  ['create', [{}, {}, { userId: 'ada', keepOldSession: 1 }], /keepOldSession.*true or false/],
-  ['create', [{}, {}, { userId: 'ada', transferMethod: 'any' }], /"cookie" or "header"/],
+  ['create', [undefined, null, { userId: 'ada' }], /sessions\.create\.request.*request of Fastify/],
+  ['create', [{ headers: {} }, null, { userId: 'ada' }], /sessions\.create\.request.*of Fastify/],
+  ['refresh', [{ headers: {} }, null], /sessions\.refresh\.request.*of Fastify/],
+  ['create', [REQUEST, {}, 'public'], /sessions\.create\.input.*an object, received string/],
+  ['create', [REQUEST, {}, { userID: 'ada' }], /sessions\.create\.input\.userID.*'userId'/],
+  ['create', [REQUEST, {}, { userId: 'ada', keepOldSession: 1 }], /keepOldSession.*true or false/],
+  ['create', [REQUEST, {}, { userId: 'ada', transferMethod: 'any' }], /"cookie" or "header"/],
   ['issue', ['public', 'ada'], /sessions\.issue\.input.*an object/],
   ['issue', [{ userId: 'ada', disableAntiCSRF: true }], /'disableAntiCsrf'/],
   ['verify', [undefined], /sessions\.verify\.accessToken.*a string, received undefined/],
@@ -40,7 +44,7 @@ const wrongCalls: [name: string, args: readonly unknown[], message: RegExp][] = 
   ['info', [5], /sessions\.info\.handle/],
   ['revokeAll', ['ada', undefined, 't1'], /sessions\.revokeAll' must be called with 2 arguments/],
   ['verify', ['x', 'y', {}, { checkDatabase: true }], /called with 3 arguments at most/],
-  ['create', [{}, {}, { userId: 'ada' }, { keepOldSession: true }], /3 arguments at most/],
+  ['create', [REQUEST, {}, { userId: 'ada' }, { keepOldSession: true }], /3 arguments at most/],
   ['updateData', [undefined, {}], /sessions\.updateData\.handle/],
   ['mergePayload', ['h', undefined], /sessions\.mergePayload\.update.*an object/],
   ['mergePayload', ['h', []], /sessions\.mergePayload\.update.*an object, received array/],

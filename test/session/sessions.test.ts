@@ -248,7 +248,9 @@ test('what a session cannot start with is refused by name', async (t) => {
     [{ userId: 'ada', tenantId: 5 }, /tenantId/],
     [{ userId: 'ada', accessTokenPayload: [] }, /accessTokenPayload must be an object/],
     [{ userId: 'ada', accessTokenPayload: { a: 'x'.repeat(5000) } }, /4096 bytes/],
-    [{ userId: 'ada', sessionData: 'x' }, /sessionData must be an object/]
+    [{ userId: 'ada', sessionData: 'x' }, /sessionData must be an object/],
+    [{ userId: 'ada', sessionData: new Date(0) }, /sessionData must be an object in JSON/],
+    [{ userId: 'ada', sessionData: { toJSON: () => undefined } }, /an object in JSON/]
   ] as const)
     await t.rejects(app.sessions.issue(input as { userId: string }), message)
   const nulls = { userId: 'ada', accessTokenPayload: null, sessionData: null }
