@@ -208,6 +208,12 @@ test('a validation error of the app is a list of issues', async (t) => {
   const reply = await app.inject('/')
   t.equal(reply.statusCode, 422)
   t.same(reply.json(), { detail: issues })
+  const wrong = [undefined, null, 'taken', {}, new Set(issues), [null], [{ msg: 'Name is taken' }]]
+  for (const given of [...wrong, [{ ...issues[0], loc: 'body' }], [{ ...issues[0], type: 5 }]])
+    t.throws(() => new RequestValidationError(given as never), {
+      name: 'TypeError',
+      message: /a list of issues/
+    })
 })
 
 test('a forged type of a session error is none of Object’s', async (t) => {

@@ -57,11 +57,15 @@ export interface RequestValidationErrorInit extends ValidationErrorInit {
   readonly code?: string
 }
 
-function isList(init: object): init is readonly ValidationIssue[] {
-  return Array.isArray(init)
+function isIssue(value: unknown): boolean {
+  const { type, loc, msg } = Object(value) as Partial<ValidationIssue>
+  return typeof type === 'string' && Array.isArray(loc) && typeof msg === 'string'
 }
 
-function issuesInit(issues: readonly ValidationIssue[]): RequestValidationErrorInit {
+/** What an app gives. */
+function issuesInit(issues: unknown): RequestValidationErrorInit {
+  if (!Array.isArray(issues) || !issues.every(isIssue))
+    throw new TypeError('RequestValidationError takes a list of issues: [{ type, loc: [], msg }]')
   return {
     message: 'The request is not valid',
     list: () => [...issues],
@@ -78,9 +82,12 @@ export class RequestValidationError extends ValidationException {
   /** Fastify's code for what went wrong. */
   readonly code: string
 
-  /** @param init - A list of issues is all that an app has to give. */
+  /**
+   * @param init - A list of issues is all that an app has to give.
+   * @throws TypeError It is no such list.
+   */
   constructor(init: readonly ValidationIssue[] | RequestValidationErrorInit) {
-    const given: RequestValidationErrorInit = isList(init) ? issuesInit(init) : init
+    const given = 'list' in Object(init) ? (init as RequestValidationErrorInit) : issuesInit(init)
     super(given)
     this.parts = given.parts
     this.code = given.code ?? 'FST_ERR_VALIDATION'
