@@ -80,7 +80,6 @@ const parameters: Readonly<Partial<Record<keyof Sessions, Checks>>> = {
       transferMethod: oneOf('cookie', 'header')
     })
   },
-  refresh: { request: fastifyRequest, reply: anything },
   issue: { input: options({ ...newSession, disableAntiCsrf: boolean }) },
   verify: {
     accessToken: text,

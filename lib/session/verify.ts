@@ -336,6 +336,8 @@ export function checkClaims<S extends Session>(
 ): Awaitable<S> {
   const { globalClaimValidators } = context.settings
   const override = options.overrideGlobalClaimValidators
+  if (override === undefined && typeof globalClaimValidators !== 'function')
+    return checkEach(context, session, globalClaimValidators)
   const validators = validatorsOf(globalClaimValidators, session, override)
   return isPromise(validators)
     ? validators.then((list) => checkEach(context, session, list))

@@ -19,7 +19,6 @@ const REQUEST = { raw: {}, headers: {} }
 const wrongCalls: [name: string, args: readonly unknown[], message: RegExp][] = [
   ['create', [undefined, null, { userId: 'ada' }], /sessions\.create\.request.*request of Fastify/],
   ['create', [{ headers: {} }, null, { userId: 'ada' }], /sessions\.create\.request.*of Fastify/],
-  ['refresh', [{ headers: {} }, null], /sessions\.refresh\.request.*of Fastify/],
   ['create', [REQUEST, {}, 'public'], /sessions\.create\.input.*an object, received string/],
   ['create', [REQUEST, {}, { userID: 'ada' }], /sessions\.create\.input\.userID.*'userId'/],
   ['create', [REQUEST, {}, { userId: 'ada', keepOldSession: 1 }], /keepOldSession.*true or false/],
