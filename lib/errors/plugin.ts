@@ -6,7 +6,7 @@ import { handleError } from './error-handler.ts'
 import { installNotFound } from './not-found.ts'
 import { type ErrorSettings, type ErrorsOptions, resolveErrorSettings } from './options.ts'
 import { ExceptionRegistryError, HandlerMaps } from './registry.ts'
-import { type ErrorLayer, isRegistered, ownScope, scopeOf, tableOf } from './scope.ts'
+import { type ErrorLayer, isRegistered, noteInstance, ownScope, scopeOf, tableOf } from './scope.ts'
 import { sessionEntries } from './session-error-handlers.ts'
 import type { ErrorForKey, ExceptionHandler, ExceptionKey } from './types.ts'
 import { convertAttachedError, formatSchemaErrors } from './validation/request-errors.ts'
@@ -97,6 +97,7 @@ function installLayer(instance: FastifyInstance, settings: ErrorSettings): Error
   instance.addHook('onRoute', function (route) {
     if (comesFirst) wrapSocketHandlers(route)
     allowed?.add(route)
+    noteInstance(route, this)
     prepareRoute(this, route)
   })
   return layer

@@ -106,6 +106,18 @@ function nearestScope(instance: object): ExceptionScope {
   )
 }
 
+const instances = new WeakMap<object, FastifyInstance>()
+
+/** Notes where a route was declared: its documentation is not told by others. */
+export function noteInstance(route: object, instance: FastifyInstance): void {
+  instances.set(route, instance)
+}
+
+/** The instance that a route was declared on; `undefined` where no plugin of ours was there yet. */
+export function instanceOf(route: object): FastifyInstance | undefined {
+  return instances.get(route)
+}
+
 /** The scope that is this very instance's, made on first use. */
 export function ownScope(instance: FastifyInstance, layer: ErrorLayer): ExceptionScope {
   const existing = scopeOf(instance)

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { instanceOf } from './scope.ts'
 
 const mark = Symbol.for('fastify-supersession.session-hook')
 
@@ -15,7 +16,6 @@ const BEFORE_HANDLER: readonly string[] = ['onRequest', 'preParsing', 'preValida
 
 /** By the scope that added such hooks to all of its routes. */
 const ofScopes = new WeakMap<object, SessionRequirement[]>()
-const scopeOf = new WeakMap<object, object>()
 
 /** Marks a hook, so that the routes it stands before are documented as asking for a session. */
 export function markSessionHook<H extends object>(hook: H, requirement: SessionRequirement): H {
@@ -37,11 +37,10 @@ export function noteSessionHooks(app: FastifyInstance): void {
     }
     return addHook.apply(this, args)
   } as FastifyInstance['addHook']
-  app.addHook('onRoute', function (route) {
+  app.addHook('onRoute', (route) => {
     for (const [name, value] of Object.entries(route))
       if ([value].flat().some((hook) => requirementOf(hook) !== undefined))
         checkPlace(name, `the route ${route.url}`)
-    scopeOf.set(route, this)
   })
 }
 
@@ -57,7 +56,7 @@ function checkPlace(name: unknown, where: string): void {
 export function sessionRequirementOf(route: object): SessionRequirement | undefined {
   const hooks = BEFORE_HANDLER.map((name) => (route as Record<string, unknown>)[name])
   const own = hooks.flat().map(requirementOf)
-  const found = [...own, ...requirementsOfScopes(scopeOf.get(route))].filter(
+  const found = [...own, ...requirementsOfScopes(instanceOf(route))].filter(
     (requirement) => requirement !== undefined
   )
   if (found.length === 0) return undefined

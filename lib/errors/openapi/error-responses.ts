@@ -3,7 +3,7 @@ import { checkNames } from '../../options/checks.ts'
 import { reasonPhrase } from '../http-exception.ts'
 import type { ErrorSettings } from '../options.ts'
 import { renderFastify, renderProblem } from '../render.ts'
-import { tableOf } from '../scope.ts'
+import { instanceOf, tableOf } from '../scope.ts'
 import { type SessionRequirement, sessionRequirementOf } from '../session-hook.ts'
 
 /** An exception class that says how it is documented. */
@@ -92,7 +92,11 @@ export function errorResponsesTransform(
   return (input) => {
     const { schema, url } = options.transform?.(input as never) ?? input
     const documented = isDocumented(input.route, schema)
-      ? withErrors((schema ?? {}) as Schema, input.route, new ErrorSchemas(app, options))
+      ? withErrors(
+          (schema ?? {}) as Schema,
+          input.route,
+          new ErrorSchemas(instanceOf(input.route) ?? app, options)
+        )
       : schema
     return { schema: documented as never, url }
   }
@@ -107,14 +111,14 @@ function isDocumented(route: RouteOptions & { websocket?: boolean }, schema: unk
   )
 }
 
-/** The schemas of error bodies, as the app renders them. */
+/** The schemas of error bodies, as the scope of a route renders them. */
 class ErrorSchemas {
   readonly options: ErrorResponsesOptions
   readonly settings: ErrorSettings
 
-  constructor(app: AppWithSchemas, options: ErrorResponsesOptions) {
+  constructor(scope: object, options: ErrorResponsesOptions) {
     this.options = options
-    this.settings = tableOf(app).settings
+    this.settings = tableOf(scope).settings
   }
 
   /** A response of one error. */

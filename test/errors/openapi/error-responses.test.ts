@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger'
 import { type Test, test } from 'tap'
-import {
+import errors, {
   type ErrorResponsesOptions,
   type ErrorsOptions,
   errorResponsesTransform,
@@ -107,6 +107,24 @@ test('statuses common to all routes, and errors of one route, are documented', a
     409: { description: 'Out of stock' },
     410: { description: 'Gone', content: { 'application/json': { schema: { type: 'string' } } } }
   })
+})
+
+test('a scope with options of its own is documented with these', async (t) => {
+  const { app, responses } = await documentedApp(t, { common: [404] })
+  await app.register(async (child) => {
+    await child.register(errors, { render: 'problem', validation: { status: 400 } })
+    child.get('/child/:id', { schema: { params } }, ok)
+    await child.register(async (grandchild) => {
+      grandchild.get('/grandchild', ok)
+    })
+  })
+  app.get('/:id', { schema: { params } }, ok)
+  const contents = async (url: string, status: number) =>
+    Object.keys((await responses(url))[status]?.content ?? {})
+  t.same(await contents('/{id}', 404), ['application/json'])
+  t.same(await contents('/child/{id}', 404), ['application/problem+json'])
+  t.same(await contents('/grandchild', 404), ['application/problem+json'])
+  t.same(Object.keys(await responses('/child/{id}')), ['200', '400', '404'])
 })
 
 test('schemas follow the renderer, or are the app’s own', async (t) => {
