@@ -256,3 +256,49 @@ void t.test(
     }
   }
 )
+
+void t.test(
+  "the browser SDK repeats what is answered by the app's own 401, or leaves it to the app",
+  { skip },
+  async (t) => {
+    const stdin = {
+      contents: `import SuperTokens from 'supertokens-website'
+      Object.assign(window, { SuperTokens })`,
+      resolveDir: process.cwd()
+    }
+    const { outputFiles } = await build({ stdin, bundle: true, write: false, format: 'iife' })
+    const content = String(outputFiles[0]?.text)
+    const callOwn = async (statusOfSessions: number) => {
+      const app = await buildExistingApp(async () => ({ id: 7 }), {
+        sessionExpiredStatusCode: statusOfSessions
+      })
+      t.teardown(() => app.close())
+      let calls = 0
+      app.get('/api/own', async (_request, reply) => {
+        calls += 1
+        return reply.code(401).send({ own: true })
+      })
+      app.get('/page', async (_request, reply) => reply.type('text/html').send('<title>a</title>'))
+      const origin = await app.listen({ port: 0, host: '127.0.0.1' })
+      const context = await browser?.newContext()
+      const page = await context?.newPage()
+      await page?.goto(`${origin}/page`)
+      await page?.addScriptTag({ content })
+      const answer = await page?.evaluate(`(async () => {
+        SuperTokens.init({
+          apiDomain: location.origin,
+          apiBasePath: '/auth',
+          sessionExpiredStatusCode: ${statusOfSessions}
+        })
+        const headers = { 'content-type': 'application/json' }
+        const body = JSON.stringify({ name: 'ada', password: 'correct horse' })
+        await fetch('/api/login', { method: 'POST', headers, body })
+        return fetch('/api/own').then(({ status }) => status, () => 'rejected')
+      })()`)
+      await context?.close()
+      return { answer, calls }
+    }
+    t.same(await callOwn(401), { answer: 'rejected', calls: 11 })
+    t.same(await callOwn(440), { answer: 401, calls: 1 })
+  }
+)
