@@ -12,6 +12,8 @@ import type {
 export interface PostgresClient {
   /** Runs one statement. */
   query(text: string, values?: unknown[]): Promise<PostgresResult>
+  /** How many listen for `error` (Node's `EventEmitter`). */
+  listenerCount?(event: 'error'): number
 }
 
 /** What is read of the answer to a query. */
@@ -24,7 +26,7 @@ export interface PostgresResult {
 export interface PostgresStoreOptions {
   /**
    * A pool, so that requests do not wait for each other, with a `statement_timeout` of ten seconds,
-   * after which requests have given up. Closing it is left to the app.
+   * after which requests have given up, and a listener for `error`. Closing it is left to the app.
    */
   readonly client: PostgresClient
   /**
@@ -192,7 +194,7 @@ class StatementStore implements PostgresStore {
   readonly #client: PostgresClient
   readonly #table: string
   readonly #statements: ReturnType<typeof statementsOf>
-  #isTimeoutKnown = false
+  #isClientKnown = false
 
   constructor(client: PostgresClient, table: string) {
     this.#client = client
@@ -343,18 +345,23 @@ class StatementStore implements PostgresStore {
 
   async now(): Promise<number> {
     const { rows } = await this.#query(NOW, [])
-    this.#warnOfTimeout(rows[0]?.['statement_timeout'])
+    this.#warnOfClient(rows[0]?.['statement_timeout'])
     return Number(rows[0]?.['now'])
   }
 
-  /** A request that gives up does not end its statement, which holds a connection of the pool. */
-  #warnOfTimeout(statementTimeout: unknown): void {
-    if (this.#isTimeoutKnown) return
-    this.#isTimeoutKnown = true
+  #warnOfClient(statementTimeout: unknown): void {
+    if (this.#isClientKnown) return
+    this.#isClientKnown = true
+    // A request that gives up does not end its statement, which holds a connection of the pool.
     if (statementTimeout === '0')
       process.emitWarning(
         'Statements of postgresStore have no time limit, so that one that waits for a lock holds its connection: new pg.Pool({ statement_timeout: 10_000 })',
         { code: 'SUPERSESSION_POSTGRES_TIMEOUT' }
+      )
+    if (this.#client.listenerCount?.('error') === 0)
+      process.emitWarning(
+        "Nobody listens for 'error' on the client of postgresStore, so that an idle connection that breaks ends the process: pool.on('error', (error) => app.log.error(error))",
+        { code: 'SUPERSESSION_POSTGRES_ERRORS' }
       )
   }
 
