@@ -14,6 +14,8 @@ export interface PostgresClient {
   query(text: string, values?: unknown[]): Promise<PostgresResult>
   /** How many listen for `error` (Node's `EventEmitter`). */
   listenerCount?(event: 'error'): number
+  /** The pool of `app.pg`. */
+  readonly pool?: { listenerCount(event: 'error'): number }
 }
 
 /** What is read of the answer to a query. */
@@ -358,7 +360,8 @@ class StatementStore implements PostgresStore {
         'Statements of postgresStore have no time limit, so that one that waits for a lock holds its connection: new pg.Pool({ statement_timeout: 10_000 })',
         { code: 'SUPERSESSION_POSTGRES_TIMEOUT' }
       )
-    if (this.#client.listenerCount?.('error') === 0)
+    const { pool = this.#client } = this.#client
+    if (pool.listenerCount?.('error') === 0)
       process.emitWarning(
         "Nobody listens for 'error' on the client of postgresStore, so that an idle connection that breaks ends the process: pool.on('error', (error) => app.log.error(error))",
         { code: 'SUPERSESSION_POSTGRES_ERRORS' }

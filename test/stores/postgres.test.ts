@@ -6,6 +6,7 @@ import pg from 'pg'
 import t, { test } from 'tap'
 import type { SessionRecord, SessionStore } from '../../lib/index.ts'
 import {
+  type PostgresClient,
   type PostgresStoreOptions,
   postgresSchema,
   postgresStore
@@ -421,12 +422,14 @@ test('a pool without a time limit, or whose errors nobody hears, is warned of on
   const limited = newPool({ statement_timeout: 1000 })
   const unheard = newPool({ statement_timeout: 1000 })
   unheard.removeAllListeners('error')
-  for (const client of [limited, pool, unheard]) {
+  const decorator = { query: unheard.query.bind(unheard), pool: unheard } as PostgresClient
+  for (const client of [limited, pool, unheard, decorator]) {
     const store = postgresStore({ client })
     for (let calls = 0; calls < 2; calls++) await store.now?.()
   }
   await new Promise((resolve) => setImmediate(resolve))
-  t.same(warnings, ['SUPERSESSION_POSTGRES_TIMEOUT', 'SUPERSESSION_POSTGRES_ERRORS'])
+  const [timeout, errors] = ['SUPERSESSION_POSTGRES_TIMEOUT', 'SUPERSESSION_POSTGRES_ERRORS']
+  t.same(warnings, [timeout, errors, errors])
   unheard.on('error', () => {})
 })
 
