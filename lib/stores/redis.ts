@@ -23,6 +23,8 @@ export interface NodeRedisClient {
   evalSha(sha1: string, options: ScriptCall): Promise<unknown>
   /** Runs a script. */
   eval(script: string, options: ScriptCall): Promise<unknown>
+  /** How many listen for `error` (Node's `EventEmitter`). */
+  listenerCount?(event: 'error'): number
 }
 
 /** What is used of an ioredis client or cluster that waits for replicas. */
@@ -449,12 +451,23 @@ function runnerOf(client: unknown, option: string): RunScript {
       (sha1, key, values) => client.evalsha(sha1, 1, key, ...values),
       (text, key, values) => client.eval(text, 1, key, ...values)
     )
-  if (hasMethods<NodeRedisClient>(client, 'evalSha', 'eval'))
+  if (hasMethods<NodeRedisClient>(client, 'evalSha', 'eval')) {
+    warnOfErrors(client, option)
     return runner(
       (sha1, key, values) => client.evalSha(sha1, { keys: [key], arguments: [...values] }),
       (text, key, values) => client.eval(text, { keys: [key], arguments: [...values] })
     )
+  }
   throw new OptionsError(option, 'a client of ioredis or node-redis', client)
+}
+
+/** Of ioredis nobody has to be warned: it writes to the console what nobody hears. */
+function warnOfErrors(client: NodeRedisClient, option: string): void {
+  if (client.listenerCount?.('error') === 0)
+    process.emitWarning(
+      `Nobody listens for 'error' on ${option} of redisStore, so that a connection that breaks ends the process: client.on('error', (error) => app.log.error(error))`,
+      { code: 'SUPERSESSION_REDIS_ERRORS' }
+    )
 }
 
 /** Runs a script, and waits until enough replicas have what it wrote. */

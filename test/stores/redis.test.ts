@@ -34,6 +34,7 @@ async function testRedisStore(kind: RedisKind): Promise<void> {
   t.teardown(() => ioredis.map((client) => client.disconnect()))
 
   const nodeRedis = [0, 1].map(() => createClient({ socket: { path: socket, tls: false } }))
+  for (const client of nodeRedis) client.on('error', () => {})
   if (!skip) for (const client of nodeRedis) await client.connect()
   t.teardown(() => skip || nodeRedis.map((client) => client.destroy()))
 
@@ -246,6 +247,19 @@ async function testRedisStore(kind: RedisKind): Promise<void> {
     t.same(await store.listKeys(), [])
   })
 }
+
+test('a client of node-redis whose errors nobody hears is warned of', async (t) => {
+  const warnings: string[] = []
+  const onWarning = (warning: Error & { code?: string }) => void warnings.push(String(warning.code))
+  process.on('warning', onWarning)
+  t.teardown(() => process.off('warning', onWarning))
+  const heard = createClient()
+  heard.on('error', () => {})
+  for (const client of [heard, createClient(), new Redis({ lazyConnect: true })])
+    redisStore({ client: client as Redis })
+  await new Promise((resolve) => setImmediate(resolve))
+  t.same(warnings, ['SUPERSESSION_REDIS_ERRORS'])
+})
 
 test('options that do not fit are refused by name', (t) => {
   const isRefused = (options: unknown, option: string) =>
