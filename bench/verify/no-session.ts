@@ -13,6 +13,7 @@ export async function noSessionGroup({ minted, folder, start }: GroupContext): P
   const open = await start('ours', { keys, route: 'open' })
   const failing = await start('ours', { keys, route: 'failing' })
   const errorHandler = await start('error-handler', {})
+  const floor = await start('floor', { by: 'header', sessions: [] })
   const write = (name: string, headers: Headers) => writeRequests(folder, name, [headers])
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
@@ -30,6 +31,7 @@ export async function noSessionGroup({ minted, folder, start }: GroupContext): P
           kind: 'ours',
           target: aim(server, requests, 401),
           bare: aim(bare, requests),
+          floor: aim(floor, requests, 401),
           goals: goal === undefined ? {} : { bare: goal }
         }
       }
@@ -40,6 +42,12 @@ export async function noSessionGroup({ minted, folder, start }: GroupContext): P
           target: aim(open, cookies),
           bare: aim(bare, cookies),
           goals: { bare: 0.98 }
+        },
+        {
+          name: '401 of the floor, no token',
+          kind: 'floor',
+          target: aim(floor, none, 401),
+          bare: aim(bare, none)
         },
         refused('no token', {}, 0.85),
         refused('expired token, seen before', bearer(expired.text), 0.8, acquainted),
