@@ -309,3 +309,38 @@ for (const answer of [undefined, {}, [{}], Promise.resolve(null)])
       /overrideGlobalClaimValidators\(\)' must be a list of claim validators/
     ])
   })
+
+test('an answer of shouldRefetch may be waited for, is asked for once, and may fail', async (t) => {
+  const fetched: string[] = []
+  const claim = new PrimitiveClaim<string>({
+    key: 'plan',
+    fetchValue: ({ userId }) => {
+      fetched.push(userId)
+      return 'pro'
+    }
+  })
+  const answers: (() => Promise<boolean>)[] = [
+    async () => false,
+    async () => true,
+    () => Promise.reject(new Error('the database is down'))
+  ]
+  let calls = 0
+  const { app } = await buildApp(t, {
+    globalClaimValidators: [
+      { id: 'first', claim, validate: () => ({ isValid: true }), shouldRefetch: () => false },
+      {
+        id: 'plan',
+        claim,
+        shouldRefetch: () => (answers[calls++] as () => Promise<boolean>)(),
+        validate: () => ({ isValid: true })
+      }
+    ]
+  })
+  const client = new Client(app, 'header')
+  await client.login()
+  const statuses = []
+  for (const _answer of answers) statuses.push((await client.get('/me')).statusCode)
+  t.same(statuses, [200, 200, 500])
+  t.equal(calls, answers.length)
+  t.same(fetched, ['ada'])
+})

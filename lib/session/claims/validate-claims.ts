@@ -88,24 +88,29 @@ export function validateClaims(
   nowMs: number
 ): Awaitable<ClaimsResult> {
   const context = { nowMs }
-  for (const validator of validators) {
-    if (validator.claim !== undefined && validator.shouldRefetch(payload, context) !== false)
-      return refetchAndValidate(validators, subject, payload, context)
+  for (const [index, validator] of validators.entries()) {
+    const isStale = validator.claim !== undefined && validator.shouldRefetch(payload, context)
+    if (isStale !== false)
+      return refetchAndValidate(validators, subject, payload, context, { index, isStale })
   }
   return run(validators, payload, null, context)
 }
 
+/** @param first - The first validator that may want its claim fetched, and what it has answered. */
 async function refetchAndValidate(
   validators: readonly ClaimValidator[],
   subject: ClaimSubject,
   payload: JsonObject,
-  context: ClaimContext
+  context: ClaimContext,
+  first: { readonly index: number; readonly isStale: Awaitable<boolean> }
 ): Promise<ClaimsResult> {
   let current = payload
   const update: JsonObject = {}
-  for (const validator of validators) {
-    if (validator.claim === undefined || !(await validator.shouldRefetch(current, context)))
-      continue
+  for (const [index, validator] of validators.entries()) {
+    if (index < first.index || validator.claim === undefined) continue
+    const isStale =
+      index === first.index ? first.isStale : validator.shouldRefetch(current, context)
+    if (!(await isStale)) continue
     const value = await validator.claim.fetchValue(subject, current)
     if (value === undefined) continue
     const members = validator.claim.toPayload(value, context.nowMs)
