@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { UnauthorisedError } from '../errors/session-errors.ts'
 import { webSocketErrorHandler } from '../errors/websocket/socket-errors.ts'
-import { checkNames } from '../options/checks.ts'
+import { checkNames, OptionsError } from '../options/checks.ts'
 import type { Revocation } from '../stores/store.ts'
 import { createdAtOf } from './records.ts'
 import type { ClosableSocket } from './types.ts'
@@ -30,7 +30,7 @@ export class SessionSockets {
   /**
    * Closes a socket when its session has ended.
    *
-   * @throws {@link OptionsError} An option is unknown.
+   * @throws {@link OptionsError} An option is unknown, or the socket is none.
    * @throws RangeError `everySeconds` is out of bounds.
    */
   attach(
@@ -43,6 +43,9 @@ export class SessionSockets {
     // A timer takes NaN, and what is longer than 24 days, for a millisecond.
     if (!(everySeconds >= MIN_CHECK_SECONDS && everySeconds <= MAX_CHECK_SECONDS))
       throw new RangeError(`everySeconds must be from ${MIN_CHECK_SECONDS} to ${MAX_CHECK_SECONDS}`)
+    const { close, once } = Object(socket) as Partial<ClosableSocket>
+    if (typeof close !== 'function' || typeof once !== 'function')
+      throw new OptionsError('session.attachSocket.socket', 'a WebSocket', socket)
     if (socket.readyState === CLOSED) return
     const { handle } = session
     const watch = new SocketWatch(socket, session, everySeconds * 1000)
@@ -108,8 +111,13 @@ class SocketWatch {
     this.stop()
     const error = new UnauthorisedError()
     const { request } = this.#session
-    if (request === null) this.#socket.close(UNAUTHORISED_CLOSE_CODE, error.type)
-    else webSocketErrorHandler(error, this.#socket, request)
+    if (request !== null) webSocketErrorHandler(error, this.#socket, request)
+    else
+      try {
+        this.#socket.close(UNAUTHORISED_CLOSE_CODE, error.type)
+      } catch {
+        // Some throw where they are closed already: the session ends all the same.
+      }
   }
 
   stop(): void {

@@ -310,3 +310,42 @@ test('a socket closes soon, wherever its session was revoked', async (t) => {
   t.same(await late.closed, [4401, 'UNAUTHORISED'], 'by an entry of its own')
   t.equal(eve.socket.readyState, WebSocket.OPEN)
 })
+
+test('a socket that throws when it is closed keeps no session alive, and no other socket open', async (t) => {
+  const { app } = await socketApp(t)
+  const closed: string[] = []
+  const socket = (name: string, close: () => void) => ({
+    readyState: 1,
+    close() {
+      closed.push(name)
+      close()
+    },
+    once: () => socket
+  })
+  const throwing = () => {
+    throw new Error('the socket is gone')
+  }
+  app.get('/attach', { preHandler: app.verifySession() }, async ({ session }) => {
+    session.attachSocket(socket('by request', throwing))
+    return 'ok'
+  })
+  const { session, accessToken } = await app.sessions.issue({ userId: 'ada' })
+  session.attachSocket(socket('by token', throwing))
+  session.attachSocket(socket('other', () => {}))
+  const headers = { authorization: `Bearer ${accessToken}` }
+  t.equal((await app.inject({ url: '/attach', headers })).statusCode, 200)
+  t.equal(await app.sessions.revoke(session.handle), true)
+  t.equal(await app.sessions.info(session.handle), null)
+  await new Promise((resolve) => setImmediate(resolve))
+  t.same([...new Set(closed)].sort(), ['by request', 'by token', 'other'])
+})
+
+test('what is no socket is refused, and not held', async (t) => {
+  const { app } = await socketApp(t)
+  const { session } = await app.sessions.issue({ userId: 'ada' })
+  for (const socket of [undefined, {}, { once: () => {} }, { close: () => {} }])
+    t.throws(() => session.attachSocket(socket as never), {
+      message: /'session.attachSocket.socket' must be a WebSocket/
+    })
+  t.equal(await app.sessions.revoke(session.handle), true)
+})

@@ -68,7 +68,11 @@ async function endSocket(
     await answer(original, socket, request)
   } catch (fault) {
     logSafely(request, 'error', 'handling an error of a WebSocket failed', () => ({ err: fault }))
-    socket.close(internalError)
+    try {
+      socket.close(internalError)
+    } catch {
+      // What was wrong with the socket stands in the log.
+    }
   }
 }
 
