@@ -101,12 +101,13 @@ async function newSession(
   withAntiCsrf: boolean,
   device: StoredDevice
 ): Promise<TokenPair> {
-  const { clock, settings, refreshTokens, store } = context
+  const { clock, settings, refreshTokens, revocations, store } = context
   const { userId, tenantId, accessTokenPayload, sessionData } = checkNewSession(input)
   const payload = await claimsOf(context, { userId, tenantId }, accessTokenPayload)
   await clock.sync()
   const nowMs = clock.now()
-  const handle = newHandle(tenantId, nowMs)
+  // Also on a clock that was set back since: else the new session would count as one of the revoked.
+  const handle = newHandle(tenantId, Math.max(nowMs, revocations.createdBeforeOf(userId)))
   const refreshToken = refreshTokens.issueFirst(handle, { withAntiCsrf })
   const record: SessionRecord = {
     handle,

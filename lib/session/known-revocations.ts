@@ -45,6 +45,11 @@ export class Revocations {
     return all !== undefined && createdAtOf(sessionHandle) < all.createdBefore
   }
 
+  /** The time before which all sessions of a user were revoked; 0 where they were not. */
+  createdBeforeOf(userId: string): number {
+    return this.#users.get(userId)?.createdBefore ?? 0
+  }
+
   /** Whether a session was revoked by its handle. */
   hasHandle(handle: string): boolean {
     return this.#handles.has(handle)
