@@ -91,7 +91,12 @@ function guard({ request, reply }: Handling, step: () => void): void {
     step()
   } catch (fault) {
     logSafely(request, 'error', 'handling an error failed', () => ({ err: fault }))
-    if (reply.sent || reply.raw.headersSent) return
+    if (reply.sent) return
+    if (reply.raw.headersSent) {
+      // A reply that was begun and that nobody goes on with: its end tells the client.
+      reply.raw.destroy()
+      return
+    }
     reply.raw.statusCode = 500
     // A header that Node refuses may be the fault.
     dropInvalidHeaders(reply)

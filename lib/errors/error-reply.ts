@@ -2,7 +2,7 @@ import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { finished, Readable } from 'node:stream'
 import type { ReadableStream as WebStream } from 'node:stream/web'
 import type { FastifyReply } from 'fastify'
-import { checkedStatus, type HeaderBag } from './http-exception.ts'
+import { checkedStatus, checkHeaders, type HeaderBag } from './http-exception.ts'
 import { JSON_TYPE, stringifyJson } from './render.ts'
 
 /** A whole answer as a value: what handlers return when a status or headers go with the body. */
@@ -16,7 +16,8 @@ export class ErrorReply {
    * @param status - An integer from 200 to 599.
    * @param body - A string, Buffer or stream is sent as it is, anything else as JSON.
    * @param init - `headers`, and `type`, the media type: by default `application/json` for JSON and `text/plain` for a string.
-   * @throws RangeError for any other status.
+   * @throws RangeError for any other status. TypeError for headers that are no object of names and
+   * values.
    */
   constructor(
     status: number,
@@ -25,7 +26,8 @@ export class ErrorReply {
   ) {
     this.status = checkedStatus(status, 'ErrorReply')
     this.body = body
-    this.headers = headers
+    checkHeaders(headers, 'ErrorReply')
+    this.headers = headers ?? undefined
     this.type = type
   }
 }
@@ -180,6 +182,8 @@ export function cleanHeaders(reply: FastifyReply, strip: StripHeaders): void {
     } else if (name === 'set-cookie' && Array.isArray(value)) {
       removeHeader(reply, name)
       reply.header(name, lastOfEachCookie(value))
+    } else {
+      joinList(reply, name, value)
     }
   }
 }
@@ -188,7 +192,17 @@ export function cleanHeaders(reply: FastifyReply, strip: StripHeaders): void {
 export function dropInvalidHeaders(reply: FastifyReply): void {
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (!isPossible(reply, name, value)) dropHeader(reply, name)
+    else joinList(reply, name, value)
   }
+}
+
+/**
+ * HTTP/2 of Node throws, where nobody can catch it, over a list for a header that has one value. In
+ * one line it means the same (RFC 9110 5.3), but for cookies.
+ */
+function joinList(reply: FastifyReply, name: string, value: unknown): void {
+  if (!Array.isArray(value) || name === 'set-cookie') return
+  if (reply.request.raw.httpVersionMajor > 1) reply.header(name, value.join(', '))
 }
 
 /** Sets an error's headers; cookies are added, others replaced. */
@@ -197,7 +211,10 @@ export function applyHeaders(reply: FastifyReply, headers: HeaderBag): void {
     const name = rawName.toLowerCase()
     if (value === undefined || value === null) continue
     if (reserved.has(name) || !isValid(name, value)) logDropped(reply, name)
-    else reply.header(name, typeof value === 'number' ? String(value) : value)
+    else {
+      reply.header(name, typeof value === 'number' ? String(value) : value)
+      joinList(reply, name, value)
+    }
   }
 }
 

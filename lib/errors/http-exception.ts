@@ -37,7 +37,8 @@ export class HTTPException<S extends number = number, D = unknown> extends Error
   /**
    * @param statusCode - An integer from 200 to 599.
    * @param detail - What the client gets to know. Left out, it is the reason phrase; `null` stays `null`.
-   * @throws RangeError for any other status. TypeError for a name that `init` does not have.
+   * @throws RangeError for any other status. TypeError for a name that `init` does not have, and for
+   * headers that are no object of names and values.
    */
   constructor(statusCode: S, detail?: D, init?: ExceptionInit) {
     const status = checkedStatus(statusCode, 'HTTPException')
@@ -51,7 +52,7 @@ export class HTTPException<S extends number = number, D = unknown> extends Error
     this.statusCode = statusCode
     this.code = init?.code
     this.#detail = shown
-    this.#headers = init?.headers && frozenCopy(init.headers)
+    this.#headers = init?.headers ? frozenCopy(init.headers) : undefined
   }
 
   /** Any value; what JSON cannot hold is approximated. No own property, so that logs pass it over. */
@@ -119,6 +120,14 @@ function checkInit(init: ExceptionInit): void {
       throw new TypeError(
         `HTTPException does not take '${name}': its third argument is { headers, cause, code, stack }, and headers go into headers`
       )
+  checkHeaders(init.headers, 'HTTPException')
+}
+
+/** @throws TypeError They are `Headers`, a `Map`, a list or a text, which would be read as nothing. */
+export function checkHeaders(headers: unknown, owner: string): void {
+  if (headers === undefined || headers === null) return
+  if (typeof headers !== 'object' || Symbol.iterator in headers)
+    throw new TypeError(`The headers of an ${owner} must be an object of names and values`)
 }
 
 function capturesStack(status: number): boolean {

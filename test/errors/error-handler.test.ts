@@ -199,6 +199,14 @@ test('what would never be called or sent is refused by name', async (t) => {
     message: /'X-Error'.*headers go into headers/
   })
   t.doesNotThrow(() => new HTTPException(404, 'x', { headers: { 'X-Error': '1' } }))
+  const lists = [new Headers({ a: 'b' }), new Map([['a', 'b']]), [['a', 'b']], 'a: b']
+  for (const headers of lists as never[]) {
+    const refused = { message: /headers of an .* must be an object of names and values/ }
+    t.throws(() => new HTTPException(404, 'x', { headers }), refused)
+    t.throws(() => new ErrorReply(404, 'x', { headers }), refused)
+  }
+  t.equal(new HTTPException(404, 'x', { headers: null as never }).headers, undefined)
+  t.equal(new ErrorReply(404, 'x', { headers: null as never }).headers, undefined)
 })
 
 test('a validation error of the app is a list of issues', async (t) => {

@@ -7,6 +7,7 @@ import {
   afterResponse,
   type ExceptionMessage,
   HTTPException,
+  on,
   UnauthorisedError
 } from '../../lib/errors/index.ts'
 import { ForeignOriginError } from '../../lib/session/anti-csrf.ts'
@@ -94,6 +95,29 @@ test('with a catch-all of the app the error is still logged and told', async (t)
   t.equal(reply.body, '{"exception":"server-error"}')
   t.match(published, [{ kind: 'unhandled', key: Error }])
   t.equal(lines.filter(({ msg }) => msg === 'request failed').length, 1)
+})
+
+test('a handler that begins the raw reply and fails ends the socket', async (t) => {
+  const { app } = await errorApp(t, {
+    exceptionHandlers: [
+      on(409, (_error, _request, { raw }) => {
+        raw.writeHead(409).write('half')
+        throw new Error('at once')
+      }),
+      on(410, async (_error, _request, { raw }) => {
+        raw.writeHead(410).write('half')
+        await new Promise((resolve) => setImmediate(resolve))
+        throw new Error('later')
+      })
+    ]
+  })
+  for (const status of [409, 410])
+    app.get(`/${status}`, async () => {
+      throw new HTTPException(status)
+    })
+  const origin = await app.listen({ port: 0, host: '127.0.0.1' })
+  for (const status of [409, 410])
+    await t.rejects(fetch(`${origin}/${status}`).then((reply) => reply.text()))
 })
 
 test('an error after the reply began ends the socket, and no handler runs', async (t) => {

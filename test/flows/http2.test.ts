@@ -2,7 +2,7 @@ import { connect, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'nod
 import { text } from 'node:stream/consumers'
 import Fastify from 'fastify'
 import { type Test, test } from 'tap'
-import supersession from '../../lib/index.ts'
+import supersession, { ErrorReply, HTTPException, on } from '../../lib/index.ts'
 import { FAST_KEYS } from '../builders/app.ts'
 
 interface Answer {
@@ -10,6 +10,8 @@ interface Answer {
   readonly headers: IncomingHttpHeaders
   readonly body: string
 }
+
+type Listen = (options: { port: number }) => Promise<string>
 
 /** An app that speaks HTTP/2 without TLS. @returns Sends it a request over one connection. */
 async function startApp(t: Test) {
@@ -20,6 +22,11 @@ async function startApp(t: Test) {
     return 'ok'
   })
   app.get('/me', { preHandler: app.verifySession() }, async ({ session }) => session.userId)
+  return connectTo(t, app)
+}
+
+/** Starts an app. @returns Sends it a request over one connection. */
+async function connectTo(t: Test, app: { listen: Listen; close(): PromiseLike<unknown> }) {
   const client = connect(await app.listen({ port: 0 }))
   t.teardown(async () => {
     client.close()
@@ -60,4 +67,32 @@ test('sessions in cookies work over HTTP/2', async (t) => {
   t.equal(signedOut.status, 200)
   t.match(signedOut.headers['set-cookie']?.join(), /sAccessToken=;/)
   t.match(await send({ ':path': '/me', cookie }), { status: 401 })
+})
+
+test('a list for a header that has one value goes out in one line', async (t) => {
+  const app = Fastify({ http2: true })
+  await app.register(supersession, FAST_KEYS)
+  app.get('/thrown', async () => {
+    throw new HTTPException(429, 'slow', { headers: { 'retry-after': ['1', '2'] } })
+  })
+  app.get('/before', async (_request, reply) => {
+    reply.header('x-content-type-options', ['nosniff', 'nosniff'])
+    throw new HTTPException(429)
+  })
+  const exceptionHandlers = [
+    on(429, (_error, _request, reply) => {
+      reply.header('age', ['1', '2'])
+      return new ErrorReply(429, 'slow', { headers: { 'set-cookie': ['a=1', 'b=2'] } })
+    })
+  ]
+  app.get('/handler', { config: { exceptionHandlers } }, async () => {
+    throw new HTTPException(429)
+  })
+  const send = await connectTo(t, app)
+  t.match(await send({ ':path': '/thrown' }), { status: 429, headers: { 'retry-after': '1, 2' } })
+  const before = await send({ ':path': '/before' })
+  t.equal(before.headers['x-content-type-options'], 'nosniff, nosniff')
+  const { headers } = await send({ ':path': '/handler' })
+  t.equal(headers['age'], '1, 2')
+  t.same(headers['set-cookie'], ['a=1', 'b=2'])
 })
