@@ -3,7 +3,7 @@ import {
   anyOf,
   type Check,
   checkNames,
-  functionOf,
+  functionAtOnce,
   integerWithin,
   OptionsError,
   oneOf
@@ -145,7 +145,7 @@ const validationChecks: Readonly<Record<keyof ValidationOptions, Check<unknown>>
   input: oneOf('scalar', 'full', 'none'),
   maxIssues: integerWithin(1, 10_000),
   showPattern: boolean,
-  messages: anyOf("'pydantic', 'ajv' or a function", oneOf('pydantic', 'ajv'), functionOf())
+  messages: anyOf("'pydantic', 'ajv' or a function", oneOf('pydantic', 'ajv'), functionAtOnce())
 }
 
 const checks: Readonly<Record<Exclude<keyof ErrorSettings, 'clearTokens'>, Check<unknown>>> = {
@@ -158,10 +158,10 @@ const checks: Readonly<Record<Exclude<keyof ErrorSettings, 'clearTokens'>, Check
   trustStatusCode: anyOf(
     "'fastify', 'known' or a function",
     oneOf('fastify', 'known'),
-    functionOf()
+    functionAtOnce()
   ),
   stripHeaders: checkStripHeaders,
-  errorLogLevel: functionOf(),
+  errorLogLevel: functionAtOnce(),
   debug: oneOf<boolean | 'force'>(true, false, 'force'),
   notFound: boolean,
   methodNotAllowed: boolean

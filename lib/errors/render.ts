@@ -22,6 +22,8 @@ export function renderSafely<I extends InputWithoutRequest>(
   try {
     const rendered = render(input)
     if ('body' in rendered) return rendered
+    // A promise that fails without anybody who listens ends the process.
+    Promise.resolve(rendered).catch(() => {})
     throw new TypeError('an error renderer has to answer { body }, and a type if it is no JSON')
   } catch (err) {
     log.error({ err }, 'an error renderer failed')

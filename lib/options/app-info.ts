@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import { checkNames, OptionsError } from './checks.ts'
+import { checkNames, functionAtOnce, OptionsError } from './checks.ts'
 import { appInfoDefaults, withDefaults } from './defaults.ts'
 import { isLocalHost } from './hosts.ts'
 import type { AppInfo } from './options.ts'
@@ -57,7 +57,7 @@ function websiteOriginOf(
   { origin, websiteDomain }: Readonly<Record<keyof AppInfo, unknown>>,
   apiDomain: string
 ): ResolvedAppInfo['websiteOrigin'] {
-  if (typeof origin === 'function') return origin as () => string
+  if (typeof origin === 'function') return functionAtOnce<() => string>()(origin, 'appInfo.origin')
   return origin === undefined
     ? parseOrigin(websiteDomain ?? apiDomain, 'appInfo.websiteDomain')
     : parseOrigin(origin, 'appInfo.origin')

@@ -1,3 +1,5 @@
+import { isPromise } from '../awaitable.ts'
+
 /**
  * An option that registration cannot work with: unknown, of the wrong type or out of bounds.
  *
@@ -73,6 +75,24 @@ export function functionOf<T extends (...args: any[]) => unknown>(): Check<T> {
   }
 }
 
+/**
+ * A function whose answer nobody waits for. A promise is refused when it comes: taken for an answer
+ * it is true, and where it fails the process ends.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: parameters are contravariant; only any stands for all functions
+export function functionAtOnce<T extends (...args: any[]) => unknown>(): Check<T> {
+  return (value, option) => {
+    const call = functionOf<T>()(value, option)
+    const answerAtOnce = (...args: unknown[]) => {
+      const answer = call(...args)
+      if (!isPromise(answer)) return answer
+      Promise.resolve(answer).catch(() => {})
+      throw new OptionsError(`${option}()`, 'an answer that nobody has to wait for, and no promise')
+    }
+    return answerAtOnce as T
+  }
+}
+
 /** The first check that accepts; if none does, the error of `expected`. */
 export function anyOf(expected: string, ...checks: readonly Check<unknown>[]): Check<unknown> {
   return (value, option) => {
@@ -104,9 +124,7 @@ export function checkNames(
   known: Iterable<string>,
   path = ''
 ): asserts value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new OptionsError(path || 'options', 'an object', value)
-  }
+  if (!isPlainObject(value)) throw new OptionsError(path || 'options', 'a plain object', value)
   const names = new Set(known)
   for (const name of Object.keys(value)) {
     if (!names.has(name)) {
@@ -116,6 +134,13 @@ export function checkNames(
       throw new OptionsError(option, `${expected}: there is no such option`)
     }
   }
+}
+
+/** Others have members that `Object.keys` does not tell of, such as a promise that nobody awaited. */
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 /** The name that was probably meant: cut short, or with every third letter wrong at most. */

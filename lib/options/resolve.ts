@@ -6,6 +6,7 @@ import {
   type Check,
   checkNames,
   durationWithin,
+  functionAtOnce,
   functionOf,
   integerWithin,
   numberWithin,
@@ -89,7 +90,7 @@ const checks = {
   antiCsrf: optional(oneOf('VIA_TOKEN', 'VIA_CUSTOM_HEADER', 'NONE')),
   allowedOrigins: origins,
   getTokenTransferMethod: optional(
-    functionOf<NonNullable<SupersessionOptions['getTokenTransferMethod']>>()
+    functionAtOnce<NonNullable<SupersessionOptions['getTokenTransferMethod']>>()
   ),
   exposeAccessTokenToFrontendInCookieBasedAuth: oneOf(true, false),
   absoluteLifetime: optional(durationWithin(1, 10_000_000_000)),
@@ -203,7 +204,8 @@ function origins(
   value: unknown,
   option: string
 ): NonNullable<SupersessionOptions['allowedOrigins']> {
-  if (typeof value === 'function') return value as (origin: string) => boolean
+  if (typeof value === 'function')
+    return functionAtOnce<(origin: string) => boolean>()(value, option)
   if (!Array.isArray(value))
     throw new OptionsError(option, 'a list of origins, or a function', value)
   return value.map((origin) => parseOrigin(origin, option))

@@ -19,24 +19,24 @@ const REQUEST = { raw: {}, headers: {} }
 const wrongCalls: [name: string, args: readonly unknown[], message: RegExp][] = [
   ['create', [undefined, null, { userId: 'ada' }], /sessions\.create\.request.*request of Fastify/],
   ['create', [{ headers: {} }, null, { userId: 'ada' }], /sessions\.create\.request.*of Fastify/],
-  ['create', [REQUEST, {}, 'public'], /sessions\.create\.input.*an object, received string/],
+  ['create', [REQUEST, {}, 'public'], /sessions\.create\.input.*object, received string/],
   ['create', [REQUEST, {}, { userID: 'ada' }], /sessions\.create\.input\.userID.*'userId'/],
   ['create', [REQUEST, {}, { userId: 'ada', keepOldSession: 1 }], /keepOldSession.*true or false/],
   ['create', [REQUEST, {}, { userId: 'ada', transferMethod: 'any' }], /"cookie" or "header"/],
-  ['issue', ['public', 'ada'], /sessions\.issue\.input.*an object/],
+  ['issue', ['public', 'ada'], /sessions\.issue\.input.*object/],
   ['issue', [{ userId: 'ada', disableAntiCSRF: true }], /'disableAntiCsrf'/],
   ['verify', [undefined], /sessions\.verify\.accessToken.*a string, received undefined/],
   ['verify', ['x', 5], /sessions\.verify\.antiCsrfToken.*a string/],
   ['verify', ['x', undefined, { checkDatabse: true }], /'checkDatabase': there is no such option/],
   ['verify', ['x', undefined, { checkDatabase: 'yes' }], /checkDatabase.*true or false/],
   ['rotate', [null], /sessions\.rotate\.refreshToken/],
-  ['rotate', ['x', true], /sessions\.rotate\.options.*an object, received boolean/],
+  ['rotate', ['x', true], /sessions\.rotate\.options.*object, received boolean/],
   ['rotate', ['x', { antiCsrf: 'y' }], /'antiCsrfToken'/],
   ['revoke', [['h']], /sessions\.revoke\.handle.*a string, received array/],
   ['revokeMany', ['h'], /sessions\.revokeMany\.handles.*a list of strings/],
   ['revokeMany', [['h', undefined]], /a list of strings/],
   ['revokeAll', [undefined], /sessions\.revokeAll\.userId/],
-  ['revokeAll', ['ada', true, 't1'], /sessions\.revokeAll\.options.*an object, received boolean/],
+  ['revokeAll', ['ada', true, 't1'], /sessions\.revokeAll\.options.*object, received boolean/],
   ['revokeAll', ['ada', { tenant: 't1' }], /'tenantId'/],
   ['list', ['ada', { tenantId: 5 }], /sessions\.list\.options\.tenantId.*a string/],
   ['devices', [{ userId: 'ada' }], /sessions\.devices\.userId/],
@@ -45,15 +45,15 @@ const wrongCalls: [name: string, args: readonly unknown[], message: RegExp][] = 
   ['verify', ['x', 'y', {}, { checkDatabase: true }], /called with 3 arguments at most/],
   ['create', [REQUEST, {}, { userId: 'ada' }, { keepOldSession: true }], /3 arguments at most/],
   ['updateData', [undefined, {}], /sessions\.updateData\.handle/],
-  ['mergePayload', ['h', undefined], /sessions\.mergePayload\.update.*an object/],
-  ['mergePayload', ['h', []], /sessions\.mergePayload\.update.*an object, received array/],
+  ['mergePayload', ['h', undefined], /sessions\.mergePayload\.update.*object/],
+  ['mergePayload', ['h', []], /sessions\.mergePayload\.update.*object, received array/],
   ['fetchClaim', ['h', 'roles'], /sessions\.fetchClaim\.claim.*a claim/],
   ['setClaim', ['h', {}, 5], /sessions\.setClaim\.claim.*a claim/],
   ['getClaim', ['h'], /sessions\.getClaim\.claim.*a claim, received undefined/],
   ['removeClaim', [roles, 'h'], /sessions\.removeClaim\.handle/],
   ['validateClaims', ['h', []], /sessions\.validateClaims\.override.*a function/],
-  ['createJWT', ['x'], /sessions\.createJWT\.payload.*an object/],
-  ['createJWT', [{}, 500], /sessions\.createJWT\.options.*an object, received number/],
+  ['createJWT', ['x'], /sessions\.createJWT\.payload.*object/],
+  ['createJWT', [{}, 500], /sessions\.createJWT\.options.*object, received number/],
   ['createJWT', [{}, undefined, false], /left out/],
   ['createJWT', [{}, { validitySeconds: Number.NaN }], /validitySeconds.*number from 1/],
   ['createJWT', [{}, { validitySeconds: -1 }], /validitySeconds.*number from 1/],
@@ -96,7 +96,7 @@ test('what a request’s session does not understand is refused by name', async 
   await t.rejects(session.fetchClaim(wrong), /session\.fetchClaim\.claim/)
   await t.rejects(session.removeClaim(wrong), /session\.removeClaim\.claim/)
   t.throws(() => session.getClaim(wrong), /session\.getClaim\.claim/)
-  await t.rejects(session.mergePayload(wrong), /mergePayload\.update.*an object/)
+  await t.rejects(session.mergePayload(wrong), /mergePayload\.update.*object/)
   t.throws(() => session.attachSocket({} as never, { every: 5 } as never), /attachSocket\.every/)
 })
 
@@ -104,7 +104,7 @@ test('claims and their validators refuse what would weaken a check', (t) => {
   const plan = new PrimitiveClaim<string>({ key: 'plan', fetchValue })
   const wrong = (value: unknown) => value as never
   for (const [make, message] of [
-    [() => isAdmin.validators.isTrue(wrong(300)), /admin\.validators.*an object, received number/],
+    [() => isAdmin.validators.isTrue(wrong(300)), /admin\.validators.*object, received number/],
     [() => isAdmin.validators.isTrue(wrong({ maxAge: 300 })), /'maxAgeInSeconds'/],
     [() => isAdmin.validators.isTrue({ maxAgeInSeconds: Number.NaN }), /maxAgeInSeconds.*number/],
     [() => isAdmin.validators.isFalse({ id: wrong(5) }), /validators\.id.*a string/],
