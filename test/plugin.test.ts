@@ -165,3 +165,16 @@ test('in production a store that outlives the process wants a secret', async (t)
   process.env['NODE_ENV'] = 'development'
   await t.resolves(buildApp(t, { store: durable() }))
 })
+
+test('a store that registrations share is closed with the last of them', async (t) => {
+  let closed = 0
+  const store = Object.assign(memoryStore(), { close: () => void closed++ })
+  const [one, two] = [Fastify(), Fastify()]
+  for (const app of [one, two]) await app.register(supersession, { ...FAST_KEYS, store })
+  await one.close()
+  t.equal(closed, 0)
+  const { session } = await two.sessions.issue({ userId: 'ada' })
+  t.equal((await two.sessions.info(session.handle))?.userId, 'ada')
+  await two.close()
+  t.equal(closed, 1)
+})

@@ -12,6 +12,9 @@ import type {
 /** Longer than a store takes that works; by then a client rather tries again. */
 const DEADLINE_MS = 10_000
 
+/** How many registrations use a store: it is closed with the last of them. */
+const users = new WeakMap<SessionStore, number>()
+
 /**
  * A store whose failures, silence included, are 503s: they say nothing about the session, so nobody
  * is logged out.
@@ -29,6 +32,7 @@ export class GuardedStore implements SessionStore {
   constructor(store: SessionStore, deadlineMs: number = DEADLINE_MS) {
     this.#store = store
     this.#deadlineMs = deadlineMs
+    users.set(store, (users.get(store) ?? 0) + 1)
     const now = store.now?.bind(store)
     if (now !== undefined) this.now = () => this.#guard(now)
     const add = store.addRevocations?.bind(store)
@@ -82,7 +86,9 @@ export class GuardedStore implements SessionStore {
   }
 
   close(): Awaitable<void> {
-    return this.#store.close()
+    const left = Number(users.get(this.#store)) - 1
+    users.set(this.#store, left)
+    return left === 0 ? this.#store.close() : undefined
   }
 
   #guard<T>(call: () => Awaitable<T>): Awaitable<T> {
