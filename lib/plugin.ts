@@ -33,7 +33,7 @@ import { MemoryStore, memoryStore } from './stores/memory.ts'
 import { AccessTokens } from './tokens/access-token.ts'
 import { RefreshTokens } from './tokens/refresh-token.ts'
 import { sameSiteRule } from './transport/cookie-format.ts'
-import { STAGED, TokenReply } from './transport/token-reply.ts'
+import { TokenReply } from './transport/token-reply.ts'
 
 async function supersession(app: FastifyInstance, options: SupersessionOptions): Promise<void> {
   const { ownOptions, errorsOptions } = partOptions(options, SESSION_OPTIONS, ERRORS_OPTIONS)
@@ -55,7 +55,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
     checkOptions: checkVerifyOptions,
     find: sessionFinder(sessions, settings.appInfo.refreshPath)
   })
-  app.decorateRequest(STAGED, null)
+  app.decorateRequest(tokenReply.slot, null)
   app.decorate(COOKIE_NAMES, settings.cookies.names)
   app.addHook('onSend', tokenReply.onSend)
 

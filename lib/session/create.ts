@@ -32,6 +32,7 @@ export async function createSession(
   request: FastifyRequest,
   input: Parameters<Sessions['create']>[2]
 ): Promise<Session> {
+  context.tokenReply.checkScope(request)
   const method = methodForNewSession(context, request, input.transferMethod)
   const withAntiCsrf = withAntiCsrfToken(context, method)
   const binding = await bindingOfLogin(context, request, method)

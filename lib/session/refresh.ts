@@ -43,6 +43,7 @@ export async function refreshRequest(
   request: FastifyRequest
 ): Promise<Session> {
   const { tokenReply } = context
+  tokenReply.checkScope(request)
   const { text, method, cameBothWays } = await chooseRefreshToken(context, request)
   const tokens = await exchange(context, text, {
     withAntiCsrf: withAntiCsrfToken(context, method),

@@ -29,12 +29,10 @@ import {
   TOKEN_HEADERS
 } from './token-headers.ts'
 
-/**
- * Where a request keeps what its reply is to do to the tokens of its client: `null` for nothing, and
- * the reply itself once that moment has passed.
- */
-export const STAGED: unique symbol = Symbol('fastify-supersession.tokens')
-type WithStaged = { [STAGED]: StagedTokens | FastifyReply | null }
+/** `null` for nothing, and the reply itself once that moment has passed. */
+type Slot = StagedTokens | FastifyReply | null
+/** Requests of other scopes have none. */
+type WithSlots = Record<symbol, Slot | undefined>
 
 /** One change, of one session. */
 class StagedTokens {
@@ -67,6 +65,8 @@ export interface TokenReplySettings {
  * already, a change is written at once if its head is not sent, else logged.
  */
 export class TokenReply {
+  /** Where a request keeps what its reply is to do to the tokens of its client. */
+  readonly slot: symbol = Symbol('fastify-supersession.tokens')
   readonly #settings: Settings
   readonly #now: () => number
   readonly #sameSite: SameSiteRule
@@ -79,6 +79,14 @@ export class TokenReply {
     this.#sameSite = sameSite
     this.#dbsc = dbsc
     this.#ended = ended
+  }
+
+  /** @throws TypeError The reply would not come by here. */
+  checkScope(request: FastifyRequest): void {
+    if (!(this.slot in request))
+      throw new TypeError(
+        'The request must be of the scope that registers the plugin: its reply brings the tokens'
+      )
   }
 
   /** Stages the tokens of a session that was created or refreshed. */
@@ -126,16 +134,16 @@ export class TokenReply {
 
   /** Writes what was staged. A hook, for every reply. */
   readonly onSend: onSendHookHandler = (request, reply, payload, done) => {
-    const holder = request as FastifyRequest & WithStaged
-    const staged = holder[STAGED]
-    holder[STAGED] = reply
+    const holder = request as unknown as WithSlots
+    const staged = holder[this.slot]
+    holder[this.slot] = reply
     if (staged instanceof StagedTokens) this.#apply(request, reply, staged)
     done(null, payload)
   }
 
   #stage(request: FastifyRequest, change: (staged: StagedTokens) => void): void {
-    const holder = request as FastifyRequest & WithStaged
-    const current = holder[STAGED]
+    const holder = request as unknown as WithSlots
+    const current = holder[this.slot]
     if (current instanceof StagedTokens) {
       change(current)
       return
@@ -143,12 +151,12 @@ export class TokenReply {
     const staged = new StagedTokens()
     change(staged)
     if (current === null) {
-      holder[STAGED] = staged
+      holder[this.slot] = staged
       // Fastify runs no onSend hook for a reply that was hijacked.
       request.raw.once('close', () => {
-        if (holder[STAGED] === staged && request.raw.errored === null) logLost(request)
+        if (holder[this.slot] === staged && request.raw.errored === null) logLost(request)
       })
-    } else if (current.raw.headersSent) {
+    } else if (current === undefined || current.raw.headersSent) {
       logLost(request)
     } else {
       this.#apply(request, current, staged)

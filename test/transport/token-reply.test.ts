@@ -1,6 +1,8 @@
 import fastifyCookie from '@fastify/cookie'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { test } from 'tap'
-import { buildApp } from '../builders/app.ts'
+import supersession from '../../lib/index.ts'
+import { buildApp, FAST_KEYS } from '../builders/app.ts'
 import { Client, payloadOf } from '../builders/client.ts'
 import { logLines } from '../builders/log-lines.ts'
 import { signal } from '../builders/signal.ts'
@@ -174,3 +176,49 @@ for (const hook of [undefined, false, 'preHandler'] as const) {
     if (hook !== false) t.same(reply.json(), { own: '2' })
   })
 }
+
+test('a request of another scope makes no session, and loses it nothing', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const scopes: FastifyInstance[] = []
+  for (const name of ['a', 'b'])
+    await app.register(async (scope) => {
+      await scope.register(supersession, {
+        ...FAST_KEYS,
+        cookiePrefix: `${name}-`,
+        appInfo: { apiBasePath: `/${name}` }
+      })
+      scopes.push(scope)
+      scope.post(`/${name}/own`, async (request, reply) => {
+        await scope.sessions.create(request, reply, { userId: 'bob', transferMethod: 'cookie' })
+        const other = scopes.find((one) => one !== scope) as FastifyInstance
+        const ada = { userId: 'ada' }
+        return other.sessions.create(request, reply, ada).then(
+          () => 'created',
+          ({ message }: Error) => message
+        )
+      })
+    })
+  const [first] = scopes as [FastifyInstance]
+  app.post('/outside', async (request, reply) =>
+    first.sessions.create(request, reply, { userId: 'ada' })
+  )
+  app.post('/outside/revoke', async (request, reply) => {
+    const session = await first.sessions.get(request, reply)
+    await session?.revoke()
+    return 'revoked'
+  })
+  for (const name of ['a', 'b']) {
+    const own = await app.inject({ method: 'POST', url: `/${name}/own` })
+    t.match(own.body, /of the scope that registers the plugin/)
+    const names = own.cookies.map((cookie) => cookie.name)
+    t.same(names, [`${name}-sAccessToken`, `${name}-sRefreshToken`])
+  }
+  t.equal((await app.inject({ method: 'POST', url: '/outside' })).statusCode, 500)
+  const { accessToken, session } = await first.sessions.issue({ userId: 'eve' })
+  const headers = { authorization: `Bearer ${accessToken}` }
+  const revoked = await app.inject({ method: 'POST', url: '/outside/revoke', headers })
+  t.equal(revoked.body, 'revoked')
+  t.equal(await first.sessions.info(session.handle), null)
+  for (const scope of scopes) t.same(await scope.sessions.list('ada'), [])
+})
