@@ -3,7 +3,7 @@ import { type Channel, channel } from 'node:diagnostics_channel'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorSettings } from './options.ts'
 import { type Entry, keyName } from './registry.ts'
-import { SessionError, TokenTheftDetectedError } from './session-errors.ts'
+import { SESSION_ERROR_REASONS, SessionError, TokenTheftDetectedError } from './session-errors.ts'
 import type { ExceptionKey, NormalizedError } from './types.ts'
 import { ValidationException } from './validation/validation-error.ts'
 import { WebSocketException } from './websocket/websocket-exception.ts'
@@ -103,7 +103,8 @@ export function reportHandled(outcome: Outcome, settings: ErrorSettings): void {
 /** Why a session was refused. What is not of this package may say anything there. */
 function reasonOf({ error, code }: NormalizedError): string | undefined {
   const isOurs = error instanceof SessionError || code?.startsWith('SUPERSESSION_') === true
-  return isOurs ? (error as Partial<SessionError>).reason : undefined
+  const { reason } = error as Partial<SessionError>
+  return isOurs && Object.hasOwn(SESSION_ERROR_REASONS, String(reason)) ? reason : undefined
 }
 
 /** Publishes what a handler threw. */

@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { type Meter, metrics } from '@opentelemetry/api'
+import { diag, type Meter, metrics } from '@opentelemetry/api'
 import { checkNames } from '../options/checks.ts'
 import type { SessionMessage } from '../session/events.ts'
 
@@ -44,8 +44,7 @@ export function recordSessionMetrics(options: SessionMetricsOptions = {}): () =>
     description: 'How old the knowledge of revocations by other processes is.',
     unit: 's'
   })
-  const onMessage = (given: unknown): void => {
-    const message = given as Message
+  const count = (message: Message): void => {
     if (message.kind === 'refused') {
       const { reason = 'other', status } = message
       refusals.add(1, { 'error.type': reason, 'http.response.status_code': status })
@@ -54,6 +53,14 @@ export function recordSessionMetrics(options: SessionMetricsOptions = {}): () =>
       events.add(message.kind === 'revoked' ? message.sessionHandles.length : 1, {
         'supersession.event': message.kind
       })
+  }
+  // What a subscriber throws ends the process.
+  const onMessage = (message: unknown): void => {
+    try {
+      count(message as Message)
+    } catch (error) {
+      diag.error('fastify-supersession: an event of sessions was not counted', error)
+    }
   }
   subscribe(CHANNEL, onMessage)
   return () => void unsubscribe(CHANNEL, onMessage)

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { metrics } from '@opentelemetry/api'
+import { type DiagLogger, diag, type Meter, metrics } from '@opentelemetry/api'
 import {
   AggregationTemporality,
   InMemoryMetricExporter,
@@ -7,6 +7,7 @@ import {
   PeriodicExportingMetricReader
 } from '@opentelemetry/sdk-metrics'
 import { type Test, test } from 'tap'
+import { UnauthorisedError } from '../../lib/index.ts'
 import { recordSessionMetrics } from '../../lib/opentelemetry/index.ts'
 import { buildApp } from '../builders/app.ts'
 import { Client } from '../builders/client.ts'
@@ -93,4 +94,34 @@ test('the dashboard and the page name metrics that there are', async (t) => {
           known.some((name) => used === `${name}_total` || used === `${name}_seconds`),
           used
         )
+})
+
+test('a meter that throws ends nothing, and says so', async (t) => {
+  const failing = () => {
+    throw new Error('the exporter is gone')
+  }
+  const instrument = () => ({ add: failing, record: failing })
+  const meter = { createCounter: instrument, createGauge: instrument } as unknown as Meter
+  const told: unknown[] = []
+  const logger = Object.fromEntries(
+    ['error', 'warn', 'info', 'debug', 'verbose'].map((level) => [level, told.push.bind(told)])
+  ) as unknown as DiagLogger
+  diag.setLogger(logger)
+  t.teardown(() => diag.disable())
+  t.teardown(recordSessionMetrics({ meter }))
+  const { app } = await buildApp(t)
+  t.equal((await new Client(app, 'header').login()).statusCode, 200)
+  await new Promise((resolve) => setImmediate(resolve))
+  t.match(told, [/was not counted/])
+})
+
+test('reasons are those of this package, whatever an error of the app says', async (t) => {
+  const { provider, read } = openReader(t)
+  t.teardown(recordSessionMetrics({ meter: provider.getMeter('test') }))
+  const { app } = await buildApp(t)
+  app.get('/odd', async () => {
+    throw Object.assign(new UnauthorisedError(), { reason: 'ada@example.com' })
+  })
+  t.equal((await app.inject('/odd')).statusCode, 401)
+  t.equal((await read())['supersession.session.refusals other 401'], 1)
 })
