@@ -6,7 +6,7 @@ import { KeyRing } from './keys/key-ring.ts'
 import { RefreshKeys } from './keys/refresh-keys.ts'
 import { deriveKeys } from './keys/secrets.ts'
 import { checkNames, OptionsError } from './options/checks.ts'
-import { COOKIE_NAMES } from './options/cookies.ts'
+import { FOR_TESTS, type ForTests } from './options/cookies.ts'
 import type { SupersessionOptions } from './options/options.ts'
 import { partOptions, resolveSettings, SESSION_OPTIONS, type Settings } from './options/resolve.ts'
 import { deviceApis, registerRoutes, sessionApis } from './routes.ts'
@@ -56,7 +56,10 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
     find: sessionFinder(sessions, settings.appInfo.refreshPath)
   })
   app.decorateRequest(tokenReply.slot, null)
-  app.decorate(COOKIE_NAMES, settings.cookies.names)
+  app.decorate(FOR_TESTS, {
+    cookieNames: settings.cookies.names,
+    now: context.clock.now
+  } satisfies ForTests)
   app.addHook('onSend', tokenReply.onSend)
 
   const ours = { ...sessionApis(sessions, settings.requestProperty), ...deviceApis(context) }

@@ -27,8 +27,15 @@ export interface CookieNames {
   readonly device: string
 }
 
-/** Where an app keeps the names of its cookies, for its tests. */
-export const COOKIE_NAMES: unique symbol = Symbol('fastify-supersession.cookie-names')
+/** Where an app keeps what its tests ask for. */
+export const FOR_TESTS: unique symbol = Symbol('fastify-supersession.for-tests')
+
+/** What the tests of an app ask for. */
+export interface ForTests {
+  readonly cookieNames: CookieNames
+  /** The app's time, milliseconds since the epoch. */
+  readonly now: () => number
+}
 
 type CookieOption =
   | 'cookieDomain'

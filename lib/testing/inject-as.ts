@@ -1,6 +1,6 @@
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import { checkNames } from '../options/checks.ts'
-import { COOKIE_NAMES, type CookieNames } from '../options/cookies.ts'
+import { FOR_TESTS, type ForTests } from '../options/cookies.ts'
 import type { Claim, NewSession, Session, Sessions, SessionTokens } from '../session/types.ts'
 import type { TestClock } from './test-clock.ts'
 
@@ -60,7 +60,7 @@ export interface UserInject {
  * device: routes with `deviceBound: true` refuse it.
  *
  * @param userId - Who is logged in.
- * @throws TypeError `age` is given without `clock`.
+ * @throws TypeError `age` is given without `clock`, or is no number of seconds.
  * @throws TypeError `userId` or another property of the new session is wrong.
  */
 export async function injectAs<const Values extends readonly unknown[] = readonly []>(
@@ -84,22 +84,23 @@ export async function injectAs<const Values extends readonly unknown[] = readonl
     age = 0,
     clock
   } = options
+  if (!(age >= 0 && age < Number.POSITIVE_INFINITY))
+    throw new TypeError('age must be a number of seconds, from 0')
   if (age !== 0 && clock === undefined) throw new TypeError('age needs the clock of the app')
-  clock?.advance(-age)
-  let issued: SessionTokens
-  try {
-    const claimed = claims.map(([claim, value]) =>
-      claim.toPayload(value, clock?.nowMs ?? Date.now())
-    )
-    const accessTokenPayload = Object.assign({}, payload, ...claimed)
-    issued = await app.sessions.issue({ userId, tenantId, accessTokenPayload, sessionData })
-  } finally {
-    clock?.advance(age)
+  const { [FOR_TESTS]: settings } = app as AppWithSessions & { readonly [FOR_TESTS]: ForTests }
+  const issue = async (): Promise<SessionTokens> => {
+    clock?.advance(-age)
+    try {
+      const claimed = claims.map(([claim, value]) => claim.toPayload(value, settings.now()))
+      const accessTokenPayload = Object.assign({}, payload, ...claimed)
+      return await app.sessions.issue({ userId, tenantId, accessTokenPayload, sessionData })
+    } finally {
+      clock?.advance(age)
+    }
   }
+  const issued = clock === undefined ? await issue() : await inTurn(clock, issue)
 
-  const { [COOKIE_NAMES]: names } = app as AppWithSessions & {
-    readonly [COOKIE_NAMES]: CookieNames
-  }
+  const names = settings.cookieNames
   let { accessToken, antiCsrfToken } = issued
   const inject = async (request: string | InjectOptions) => {
     const { headers, cookies, ...rest } = typeof request === 'string' ? { url: request } : request
@@ -114,6 +115,18 @@ export async function injectAs<const Values extends readonly unknown[] = readonl
     return response
   }
   return Object.assign(inject, { session: issued.session })
+}
+
+const logins = new WeakMap<TestClock, Promise<unknown>>()
+
+/** One login after the other: `age` sets the clock back meanwhile. */
+function inTurn<T>(clock: TestClock, login: () => Promise<T>): Promise<T> {
+  const result = Promise.resolve(logins.get(clock)).then(login)
+  logins.set(
+    clock,
+    result.catch(() => {})
+  )
+  return result
 }
 
 function sessionHeaders(accessToken: string, antiCsrfToken: string | null): Record<string, string> {

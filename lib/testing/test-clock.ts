@@ -15,8 +15,10 @@ export class TestClock {
    * Moves the clock.
    *
    * @param seconds - A negative number sets it back.
+   * @throws TypeError It is no number of seconds.
    */
   advance(seconds: number): void {
+    if (!Number.isFinite(seconds)) throw new TypeError('seconds must be a number')
     this.nowMs += seconds * 1000
   }
 }

@@ -129,3 +129,46 @@ test('an unknown option is refused by name', async (t) => {
   const { app } = await buildApp(t)
   await t.rejects(injectAs(app, 'ada', { payloda: {} } as object), /'payload'/)
 })
+
+test('claims get old by the clock of the app, whether or not it is given', async (t) => {
+  const aged = new PrimitiveClaim<string>({
+    key: 'aged',
+    fetchValue: () => undefined,
+    defaultMaxAgeInSeconds: 300
+  })
+  const { app, clock } = await buildApp(t)
+  const overrideGlobalClaimValidators = () => [aged.validators.hasValue('yes')]
+  app.get(
+    '/aged',
+    { preHandler: app.verifySession({ overrideGlobalClaimValidators }) },
+    async () => 'in time'
+  )
+  for (const options of [{}, { clock }]) {
+    const inject = await injectAs(app, 'ada', { claims: [[aged, 'yes']], ...options })
+    t.equal((await inject('/aged')).statusCode, 200)
+    clock.advance(301)
+    t.equal((await inject('/aged')).statusCode, 403)
+  }
+})
+
+test('logins at once each have their own age', async (t) => {
+  const { app, clock } = await buildApp(t)
+  const before = clock.nowMs
+  const ages = [7200, 0, 60, 7200]
+  const users = await Promise.all(ages.map((age) => injectAs(app, 'ada', { age, clock })))
+  t.same(
+    users.map(({ session }) => before - session.createdAt),
+    ages.map((age) => age * 1000)
+  )
+  t.equal(clock.nowMs, before)
+})
+
+test('what is no number of seconds is refused, and leaves the clock as it is', async (t) => {
+  const { app, clock } = await buildApp(t)
+  const before = clock.nowMs
+  for (const age of [Number.NaN, Number.POSITIVE_INFINITY, -1, {}, '5m'] as number[])
+    await t.rejects(injectAs(app, 'ada', { age, clock }), /age must be a number of seconds/)
+  for (const seconds of [Number.NaN, Number.POSITIVE_INFINITY, '5' as unknown as number])
+    t.throws(() => clock.advance(seconds), TypeError)
+  t.equal(clock.nowMs, before)
+})
