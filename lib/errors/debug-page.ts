@@ -37,11 +37,14 @@ export async function debugReply(
   if (request.headers.accept?.includes('text/html')) {
     try {
       const { ErrorParser } = await load()
-      const parser = new ErrorParser().defineSourceLoader(async (frame) =>
-        isOurs(frame) ? await ErrorParser.fsSourceLoader(frame) : undefined
-      )
-      const errors = relatedErrors(error).map(withoutMessageInStack)
-      const parsed = await Promise.all(errors.map(async (one) => await parser.parse(one)))
+      const parse = async (one: Error) => {
+        const start = startOfFrames(one)
+        const parser = new ErrorParser().defineSourceLoader(async (frame) =>
+          start >= 0 && isOurs(frame) ? await ErrorParser.fsSourceLoader(frame) : undefined
+        )
+        return await parser.parse(withFramesAlone(one, Math.max(0, start)))
+      }
+      const parsed = await Promise.all(relatedErrors(error).map(parse))
       return new ErrorReply(500, page(parsed), { type: 'text/html; charset=utf-8', headers })
     } catch (err) {
       logSafely(request, 'warn', 'the debug page needs the package youch-core', () => ({ err }))
@@ -62,14 +65,20 @@ function stacksOf(error: Error): string {
 }
 
 /**
- * The parser takes lines of the stack for frames, those of the message among them, which a client may
- * have written: they would have it read any file.
+ * Where the frames begin in a stack, behind the message: the parser takes lines of it for frames, and
+ * a client may have written them, who would choose the files that are read.
+ *
+ * @returns -1 where nobody can tell, since the message is another one than the stack has.
  */
-function withoutMessageInStack(error: Error): Error {
-  const { name, message, cause, stack = '' } = error
-  const start = stack.indexOf(message)
-  const frames = start < 0 ? stack : stack.slice(start + message.length)
-  return { name, message, cause, stack: `${name}\n${frames}` }
+function startOfFrames({ message, stack = '' }: Error): number {
+  const header = (message === '' ? /^[^:\n]*/ : /^[^:\n]*: /).exec(stack)?.[0]
+  if (header === undefined || !stack.startsWith(message, header.length)) return -1
+  const start = header.length + message.length
+  return start === stack.length || stack.startsWith('\n    at ', start) ? start : -1
+}
+
+function withFramesAlone({ name, message, cause, stack = '' }: Error, start: number): Error {
+  return { name, message, cause, stack: `${name}\n${stack.slice(start)}` }
 }
 
 /** The error, its causes and its parts, each once: chains may be circular. */

@@ -97,7 +97,9 @@ export class HandlerMaps {
 
   /** Sets every handler of a table as the app writes it. */
   setAll(table: HandlerTable, owner: FastifyInstance): void {
-    for (const [key, handler] of entriesOf(table)) {
+    for (const entry of entriesOf(table)) {
+      if (!Array.isArray(entry)) throw new OptionsError('exceptionHandlers', LIST, entry)
+      const [key, handler] = entry
       this.set({ key, handler, owner, overrides: undefined })
     }
   }
@@ -133,6 +135,8 @@ export class HandlerMaps {
   }
 }
 
+const LIST = 'a list of on(key, handler), or a record'
+
 /** How a key is called in logs and messages. */
 export function keyName(key: ExceptionKey): string {
   return typeof key === 'function' ? key.name : String(key)
@@ -144,7 +148,7 @@ export function entriesOf(table: HandlerTable): Iterable<HandlerEntry> {
   // A generator's list can be read once, and that of a route is read at start and at its first error.
   const isReadOnce = isIterable && Object.is(table[Symbol.iterator](), table)
   if (typeof table !== 'object' || table === null || isReadOnce) {
-    throw new OptionsError('exceptionHandlers', 'a list of on(key, handler), or a record', table)
+    throw new OptionsError('exceptionHandlers', LIST, table)
   }
   if (isIterable) return table
   return Object.entries(table).map(([name, handler]) => {

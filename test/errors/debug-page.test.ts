@@ -147,10 +147,15 @@ test('a message that looks like frames has the page read no file', async (t) => 
     t.notMatch(body, 'abcdef')
     t.match(body, 'debug-page.test', 'the frames of the error itself are there')
   }
-  const changed = new Error(`no user x\n    at x (${env}:1:1)`)
-  t.match(changed.stack, 'no user x')
-  changed.message = 'another'
-  t.notMatch(await page(changed), 'abcdef')
+  for (const message of ['another', '', 'no user', `items: no user x\n    at x (${code}:1:1)`]) {
+    const changed = new Error(`no user x\n    at x (${code}:1:1)`)
+    t.match(changed.stack, 'no user x')
+    changed.message = message
+    const body = await page(changed)
+    t.notMatch(body, 'abcdef', message)
+    t.match(body, 'debug-page.test', 'the frames of the error itself are there')
+  }
+  t.match(await page(new Error('')), 'debug-page.test')
 })
 
 test('an error whose members cannot be read is a 500 all the same', async (t) => {

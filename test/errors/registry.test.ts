@@ -623,6 +623,13 @@ test('keys and handlers of a wrong kind are refused by name', async (t) => {
     () => app.get('/', { config: { exceptionHandlers: [on(404, 1 as never)] } }, async () => 'x'),
     { message: /'handler'/ }
   )
+  for (const entry of [null, undefined, 'x', () => 1])
+    t.throws(
+      () => app.get('/', { config: { exceptionHandlers: [entry as never] } }, async () => 1),
+      {
+        message: /'exceptionHandlers' must be a list of on\(key, handler\)/
+      }
+    )
 })
 
 test('getExceptionHandler gives what is in force in a scope', async (t) => {
