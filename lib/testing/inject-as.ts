@@ -98,7 +98,7 @@ export async function injectAs<const Values extends readonly unknown[] = readonl
       clock?.advance(age)
     }
   }
-  const issued = clock === undefined ? await issue() : await inTurn(clock, issue)
+  const issued = await inTurn(settings, issue)
 
   const names = settings.cookieNames
   let { accessToken, antiCsrfToken } = issued
@@ -117,13 +117,13 @@ export async function injectAs<const Values extends readonly unknown[] = readonl
   return Object.assign(inject, { session: issued.session })
 }
 
-const logins = new WeakMap<TestClock, Promise<unknown>>()
+const logins = new WeakMap<ForTests, Promise<unknown>>()
 
-/** One login after the other: `age` sets the clock back meanwhile. */
-function inTurn<T>(clock: TestClock, login: () => Promise<T>): Promise<T> {
-  const result = Promise.resolve(logins.get(clock)).then(login)
+/** One login of an app after the other: `age` sets its clock back meanwhile. */
+function inTurn<T>(app: ForTests, login: () => Promise<T>): Promise<T> {
+  const result = Promise.resolve(logins.get(app)).then(login)
   logins.set(
-    clock,
+    app,
     result.catch(() => {})
   )
   return result

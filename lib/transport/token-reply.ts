@@ -83,7 +83,7 @@ export class TokenReply {
 
   /** @throws TypeError The reply would not come by here. */
   checkScope(request: FastifyRequest): void {
-    if (!(this.slot in request))
+    if (!(this.slot in Object(request)))
       throw new TypeError(
         'The request must be of the scope that registers the plugin: its reply brings the tokens'
       )
