@@ -15,7 +15,7 @@ export interface PostgresClient {
   /** How many listen for `error` (Node's `EventEmitter`). */
   listenerCount?(event: 'error'): number
   /** The pool of `app.pg`. */
-  readonly pool?: { listenerCount(event: 'error'): number }
+  readonly pool?: Pick<PostgresClient, 'listenerCount'>
 }
 
 /** What is read of the answer to a query. */
