@@ -1,4 +1,5 @@
 import swagger from '@fastify/swagger'
+import Fastify from 'fastify'
 import { type Test, test } from 'tap'
 import errors, {
   type ErrorResponsesOptions,
@@ -125,6 +126,22 @@ test('a scope with options of its own is documented with these', async (t) => {
   t.same(await contents('/child/{id}', 404), ['application/problem+json'])
   t.same(await contents('/grandchild', 404), ['application/problem+json'])
   t.same(Object.keys(await responses('/child/{id}')), ['200', '400', '404'])
+})
+
+test('a route that was declared before the plugin is documented with the app’s options', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  let transform: ReturnType<typeof errorResponsesTransform> | undefined
+  await app.register(swagger, {
+    openapi: { info: { title: 'a', version: '1' } },
+    transform: (input) => transform?.(input as never) ?? (input as never)
+  })
+  app.get('/before', ok)
+  await app.register(errors, { render: 'problem' })
+  transform = errorResponsesTransform(app, { common: [404] })
+  await app.ready()
+  const { paths } = JSON.parse(JSON.stringify(app.swagger()))
+  t.same(Object.keys(paths['/before'].get.responses['404'].content), ['application/problem+json'])
 })
 
 test('schemas follow the renderer, or are the app’s own', async (t) => {
