@@ -5,9 +5,9 @@ testStorm({
   processes: 8,
   sessions: 200,
   graceSeconds: 60,
-  refreshes: 5000,
-  kills: 20,
-  pauses: 8,
-  crashes: 3,
-  revocations: 50
+  refreshes: 3000,
+  kills: 12,
+  pauses: 5,
+  crashes: 2,
+  revocations: 30
 })

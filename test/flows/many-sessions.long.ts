@@ -1,4 +1,4 @@
 import { testManySessions } from './many-sessions.ts'
 
 // Part of `npm run test:long`.
-testManySessions(100_000)
+testManySessions(20_000)
