@@ -24,8 +24,8 @@ import { checkVerifyOptions } from './session/verify.ts'
 import {
   decorateSession,
   hasValidators,
-  refuseTakenProperty,
-  sessionFinder
+  orRefresh,
+  refuseTakenProperty
 } from './session/verify-hook.ts'
 import { warnOfCors, warnOfOrder, warnOfSettings } from './startup-warnings.ts'
 import { GuardedStore } from './stores/guarded-store.ts'
@@ -47,13 +47,13 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   const context = await openContext(settings, app.log)
   const { store, sockets, tokenReply } = context
   installErrors(app, errorsOptions, (request) => tokenReply.clear(request, 'all'))
-  const sessions = createSessions(context, settings.override.functions)
+  const { sessions, find } = createSessions(context, settings.override.functions)
   app.decorate('sessions', sessions)
   decorateSession(app, {
     property: settings.requestProperty,
     checksClaims: hasValidators(settings),
     checkOptions: checkVerifyOptions,
-    find: sessionFinder(sessions, settings.appInfo.refreshPath)
+    find: orRefresh(find, sessions, settings.appInfo.refreshPath)
   })
   app.decorateRequest(tokenReply.slot, null)
   app.decorate(FOR_TESTS, {

@@ -11,14 +11,16 @@ import { refreshRequest, rotateToken } from './refresh.ts'
 import { revokeAllOf, revokeSessions, rotateKeys } from './revoke.ts'
 import { describeTokens } from './session.ts'
 import type { JsonObject, Session, Sessions, VerifySessionOptions } from './types.ts'
-import { checkVerifyOptions, openSession, verifyRequest, verifyText } from './verify.ts'
+import { checkVerifyOptions, openSession, orThrow, verifyRequest, verifyText } from './verify.ts'
+import type { FindSession } from './verify-hook.ts'
 
 const NO_OPTIONS: VerifySessionOptions = Object.freeze({})
 /** As SuperTokens: a hundred years. */
 const JWT_VALIDITY_SECONDS = 3_153_600_000
 
 /**
- * Makes `app.sessions`: our functions, and the app's in place of those that it overrides.
+ * Makes `app.sessions`: our functions, and the app's in place of those that it overrides. `find` is
+ * its `get` for hooks.
  *
  * What stands above, `request.session`, hooks and routes, goes through the answer, so that an
  * override holds everywhere.
@@ -28,13 +30,20 @@ const JWT_VALIDITY_SECONDS = 3_153_600_000
 export function createSessions(
   shared: Omit<SessionContext, 'sessions'>,
   override: SessionOverrides['functions']
-): Sessions {
+): { readonly sessions: Sessions; readonly find: FindSession } {
   // The context knows the sessions, which know the context: one of the two has to come later.
   const context = { ...shared, sessions: undefined as unknown as Sessions }
   const ours = checkingArguments(ownSessions(context))
-  context.sessions = override?.(ours) ?? ours
-  checkNames(context.sessions, Object.keys(ours), 'override.functions')
-  return context.sessions
+  // Taken out first: an override may change the object that it is given.
+  const { get } = ours
+  const sessions = override?.(ours) ?? ours
+  checkNames(sessions, Object.keys(ours), 'override.functions')
+  context.sessions = sessions
+  const find: FindSession = (request, reply, options) =>
+    sessions.get === get
+      ? verifyRequest(context, request, options, openSession)
+      : sessions.get(request, reply, options)
+  return { sessions, find }
 }
 
 /** Plain functions, so that an override can take them apart and spread them. */
@@ -47,11 +56,11 @@ function ownSessions(context: SessionContext): Sessions {
     // The overload says that only `sessionRequired: false` answers null.
     get: ((request, _reply, options = NO_OPTIONS) => {
       checkVerifyOptions(options, 'sessions.get.options')
-      return verifyRequest(context, request, options, openSession)
+      return orThrow(verifyRequest(context, request, options, openSession))
     }) as Sessions['get'],
     verify: (async (accessToken, antiCsrfToken, options = NO_OPTIONS) => {
       const expected = expectedWithoutRequest(context, antiCsrfToken, options)
-      const session = await verifyText(context, accessToken, expected, options)
+      const session = await orThrow(verifyText(context, accessToken, expected, options))
       return session === null ? null : describeTokens(session as Session)
     }) as Sessions['verify'],
     refresh: (request) => refreshRequest(context, request),

@@ -1,11 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Awaitable } from '../awaitable.ts'
+import { SessionError } from '../errors/session-errors.ts'
 import { markSessionHook, noteSessionHooks } from '../errors/session-hook.ts'
 import { asError } from '../errors/thrown-value.ts'
 import { OptionsError } from '../options/checks.ts'
 import type { Settings } from '../options/resolve.ts'
 import { TokenSession } from './session.ts'
 import type { Session, Sessions, VerifySessionHook, VerifySessionOptions } from './types.ts'
+import { type Found, orThrow } from './verify.ts'
 
 type Done = (error?: Error) => void
 
@@ -14,7 +16,7 @@ export type FindSession = (
   request: FastifyRequest,
   reply: FastifyReply | null,
   options: VerifySessionOptions
-) => Awaitable<Session | null>
+) => Awaitable<Found<Session | null>>
 
 /** What the hooks of one registration share. */
 export interface VerifySessionSettings {
@@ -83,19 +85,19 @@ function verifySessionHook(
       throw new TypeError('A hook is called by Fastify: by hand, await request.verifySession()')
     // A route that does not exist is 404 for everybody.
     if (request.is404) return done()
-    let session: Awaitable<Session | null>
+    let found: Awaitable<Found<Session | null>>
     try {
-      session = find(request, reply, options)
+      found = find(request, reply, options)
     } catch (thrown) {
       return done(asError(thrown))
     }
-    if (session === null || session instanceof TokenSession) {
-      assign(request, property, session as Session | null, done)
+    if (found === null || found instanceof TokenSession || found instanceof SessionError) {
+      settle(request, property, found as Found<Session | null>, done)
       return
     }
     // A promise; or a session that an override of the app has made.
-    Promise.resolve(session).then(
-      (found) => assign(request, property, found, done),
+    Promise.resolve(found).then(
+      (settled) => settle(request, property, settled, done),
       (thrown) => done(asError(thrown))
     )
   }
@@ -116,18 +118,22 @@ async function verifySessionByHand(
   options: VerifySessionOptions
 ): Promise<Session | null> {
   checkOptions(options, 'verifySession')
-  const session = await find(request, null, options)
+  const session = await orThrow(find(request, null, options))
   setSession(request, property, session)
   return session
 }
 
 /** @param refreshPath - Path of the refresh route, where a session is one that was just refreshed. */
-export function sessionFinder(sessions: Sessions, refreshPath: string): FindSession {
+export function orRefresh(
+  find: FindSession,
+  sessions: Pick<Sessions, 'refresh'>,
+  refreshPath: string
+): FindSession {
   return (request, reply, options) => {
     // Where an app switched our refresh route off, to have one of its own with this hook.
     if (request.method === 'POST' && isAt(request.url, refreshPath))
       return sessions.refresh(request, reply)
-    return sessions.get(request, reply, options)
+    return find(request, reply, options)
   }
 }
 
@@ -136,13 +142,17 @@ function isAt(url: string, path: string): boolean {
   return url.startsWith(path) && /^\/?(?:\?|$)/.test(url.slice(path.length))
 }
 
-function assign(
+function settle(
   request: FastifyRequest,
   property: string,
-  session: Session | null,
+  found: Found<Session | null>,
   done: Done
 ): void {
-  setSession(request, property, session)
+  if (found instanceof SessionError) {
+    done(found)
+    return
+  }
+  setSession(request, property, found)
   done()
 }
 

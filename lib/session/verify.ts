@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { type Awaitable, isPromise } from '../awaitable.ts'
 import {
   InvalidClaimsError,
+  SessionError,
   type SessionErrorReason,
   TryRefreshTokenError,
   UnauthorisedError
@@ -72,6 +73,19 @@ export type Presentation = {
   | { readonly method: 'header'; readonly request: FastifyRequest | null }
 )
 
+/**
+ * A session, or why there is none, as a value: for V8, throwing one takes longer than all else of a
+ * 401. So it is done where clients without a good token come by all day; other refusals are thrown.
+ */
+export type Found<S> = S | SessionError
+
+/** Throws what was found instead of a session, at once or as a rejection. */
+export function orThrow<S>(found: Awaitable<Found<S>>): Awaitable<S> {
+  if (isPromise(found)) return found.then((settled) => orThrow(settled))
+  if (found instanceof SessionError) throw found
+  return found
+}
+
 /** Makes the session of a token that is good so far, after the checks that are the caller's own. */
 export type OpenSession<C extends VerifyContext, S> = (
   context: C,
@@ -85,14 +99,14 @@ export type OpenSession<C extends VerifyContext, S> = (
  *
  * Answers at once where nothing has to wait: a known, confirmed token costs no promise.
  *
- * @throws A {@link SessionError}, at once or as a rejection.
+ * @throws A {@link SessionError}, at once or as a rejection, unless it is what was found.
  */
 export function verifyRequest<C extends VerifyContext, S>(
   context: C,
   request: FastifyRequest,
   options: VerifySessionOptions,
   open: OpenSession<C, S>
-): Awaitable<S | null> {
+): Awaitable<Found<S | null>> {
   const accepted = acceptedMethod(context, request)
   const bearer = accepted === 'cookie' ? undefined : readHeaderToken(context.settings, request)
   if (bearer !== undefined) {
@@ -129,7 +143,7 @@ export function verifyText(
   text: string,
   antiCsrfToken: string | undefined | null,
   options: VerifySessionOptions
-): Awaitable<VerifiedSession | null> {
+): Awaitable<Found<VerifiedSession | null>> {
   const token = context.accessTokens.verify(text, context.clock.now())
   if (token === 'malformed') return noSession(options, token)
   const presentation: Presentation = { method: 'header', request: null, antiCsrfToken, options }
@@ -170,10 +184,9 @@ async function onlyRefreshed(
 function noSession(
   { sessionRequired = true }: VerifySessionOptions,
   reason: SessionErrorReason
-): null {
+): Found<null> {
   // A refresh may be setting cookies at this very moment: they are not cleared.
-  if (sessionRequired) throw new UnauthorisedError(undefined, { clearTokens: false, reason })
-  return null
+  return sessionRequired ? new UnauthorisedError(undefined, { clearTokens: false, reason }) : null
 }
 
 function checkToken<C extends VerifyContext, S>(
@@ -181,7 +194,7 @@ function checkToken<C extends VerifyContext, S>(
   found: Awaitable<AccessToken | SessionErrorReason>,
   presentation: Presentation,
   open: OpenSession<C, S>
-): Awaitable<S> {
+): Awaitable<Found<S>> {
   return found instanceof Promise
     ? found.then((token) => checkVerified(context, token, presentation, open))
     : checkVerified(context, found, presentation, open)
@@ -192,9 +205,9 @@ function checkVerified<C extends VerifyContext, S>(
   token: AccessToken | SessionErrorReason,
   presentation: Presentation,
   open: OpenSession<C, S>
-): Awaitable<S> {
+): Awaitable<Found<S>> {
   if (typeof token === 'string')
-    throw new TryRefreshTokenError(undefined, {
+    return new TryRefreshTokenError(undefined, {
       reason: token,
       ...tokenChallenge(context, presentation.request)
     })

@@ -1,6 +1,11 @@
 import Fastify from 'fastify'
 import { test } from 'tap'
-import supersession, { type SessionApis, type Sessions } from '../../lib/index.ts'
+import supersession, {
+  HTTPException,
+  type SessionApis,
+  type Sessions,
+  UnauthorisedError
+} from '../../lib/index.ts'
 import { buildApp, FAST_KEYS } from '../builders/app.ts'
 import { Client } from '../builders/client.ts'
 
@@ -40,6 +45,29 @@ test('an overridden function is what requests, hooks and routes go through', asy
   await client.refresh()
   await client.post('/auth/signout')
   t.same(calls, ['create', 'get', 'info', 'refresh', 'get', 'revoke'])
+})
+
+test('hooks go through get, whenever the app puts its own there', async (t) => {
+  const closed = (async () => {
+    throw new HTTPException(503)
+  }) as unknown as Sessions['get']
+  const changing = (original: Sessions) => Object.assign(original, { get: closed })
+  const { app: given } = await buildApp(t, { override: { functions: changing } })
+  t.equal((await given.inject('/me')).statusCode, 503, 'into the object that it was given')
+
+  const { app: later } = await buildApp(t)
+  t.equal((await later.inject('/me')).statusCode, 401)
+  Object.assign(later.sessions, { get: closed })
+  t.equal((await later.inject('/me')).statusCode, 503, 'later, as tests do')
+})
+
+test('a refusal that an override answers is refused', async (t) => {
+  const answering = (original: Sessions) => ({
+    ...original,
+    get: (async () => new UnauthorisedError()) as unknown as Sessions['get']
+  })
+  const { app } = await buildApp(t, { override: { functions: answering } })
+  t.equal((await app.inject('/me')).statusCode, 401)
 })
 
 test('functions of app.sessions can be taken apart', async (t) => {
