@@ -91,11 +91,13 @@ function cookieNames(
   { secure, domain, accessTokenPath }: Omit<CookieSettings, 'names'>
 ): CookieNames {
   const expected = (what: string) => new OptionsError('cookiePrefix', what, prefix)
-  const [, guard = '', own = ''] = /^(__Host-|__Secure-)?([\w.-]{0,64})$/.exec(String(prefix)) ?? []
-  if (typeof prefix !== 'string' || guard + own !== prefix || own.startsWith('__'))
+  const parts =
+    typeof prefix === 'string' ? /^(__Host-|__Secure-)?([\w.-]{0,64})$/.exec(prefix) : null
+  if (parts === null || parts[2]?.startsWith('__'))
     throw expected(
       "up to 64 letters, digits and '-', '_', '.', after '__Host-', '__Secure-' or neither"
     )
+  const [, guard = '', own] = parts
   if (guard !== '' && !secure)
     throw expected('without __Host- and __Secure- where cookies are not Secure')
   if (guard === '__Host-' && (domain !== undefined || accessTokenPath !== '/'))
@@ -121,9 +123,10 @@ function cookieDomain(value: unknown, apiHost: string): string | undefined {
 /** A host name, as cookies take it; a protocol and a port are tolerated, as in SuperTokens. */
 function domain(value: unknown, option: string): string | undefined {
   if (value === undefined) return undefined
-  const [, dot = '', rest = ''] = /^(\.?)(.*)$/.exec(String(value).trim().toLowerCase()) ?? []
+  const text = typeof value === 'string' ? value.trim().toLowerCase() : ''
+  const [, dot = '', rest = ''] = /^(\.?)(.*)$/.exec(text) ?? []
   const url = rest.includes('://') ? rest : `http://${rest}`
-  if (typeof value !== 'string' || rest === '' || !URL.canParse(url))
+  if (rest === '' || !URL.canParse(url))
     throw new OptionsError(option, "a domain, such as '.example.com'", value)
   const { hostname } = new URL(url)
   return isLocalHost(hostname) ? hostname : dot + hostname

@@ -35,7 +35,7 @@ function object(value: unknown, path: string): void {
 }
 
 /** Node's own request has no `raw`, and of a reply `headers` is a function. */
-function fastifyRequest(value: unknown, path: string): void {
+export function fastifyRequest(value: unknown, path: string): void {
   const { raw, headers } = Object(value) as { raw?: unknown; headers?: unknown }
   if (typeof raw !== 'object' || typeof headers !== 'object')
     throw new OptionsError(path, 'a request of Fastify', value)
@@ -69,7 +69,7 @@ const newSession = {
 }
 const tenantOptions = optional(options({ tenantId: text }))
 
-/** The parameters of each function, in their order. `get` checks its own, once for each route. */
+/** The parameters of each function, in their order. `get` checks its own, at once. */
 const parameters: Readonly<Partial<Record<keyof Sessions, Checks>>> = {
   create: {
     request: fastifyRequest,
@@ -86,6 +86,7 @@ const parameters: Readonly<Partial<Record<keyof Sessions, Checks>>> = {
     antiCsrfToken: optional(text),
     options: optional((value, path) => checkVerifyOptions(value as object, path))
   },
+  refresh: { request: fastifyRequest, reply: anything },
   rotate: {
     refreshToken: text,
     options: optional(options({ antiCsrfToken: text, disableAntiCsrf: boolean }))

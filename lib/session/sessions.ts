@@ -1,7 +1,7 @@
 import { checkNames } from '../options/checks.ts'
 import type { SessionOverrides } from '../options/options.ts'
 import { expectedWithoutRequest } from './anti-csrf.ts'
-import { checkingArguments } from './check-arguments.ts'
+import { checkingArguments, fastifyRequest } from './check-arguments.ts'
 import { mergeClaims } from './claims/custom-claims.ts'
 import * as storedClaims from './claims/stored-claims.ts'
 import type { SessionContext } from './context.ts'
@@ -55,6 +55,7 @@ function ownSessions(context: SessionContext): Sessions {
     issue: (input) => issueSession(context, input),
     // The overload says that only `sessionRequired: false` answers null.
     get: ((request, _reply, options = NO_OPTIONS) => {
+      fastifyRequest(request, 'sessions.get.request')
       checkVerifyOptions(options, 'sessions.get.options')
       return orThrow(verifyRequest(context, request, options, openSession))
     }) as Sessions['get'],

@@ -87,6 +87,8 @@ const refused: [option: string, options: Record<string, unknown>, expected: RegE
   ['cookieDomain', { cookieDomain: '' }, /a domain/],
   ['cookieDomain', { cookieDomain: 'a b' }, /a domain/],
   ['cookieDomain', { cookieDomain: 5 }, /a domain/],
+  ['cookieDomain', { cookieDomain: Object.create(null) }, /a domain.*received object/],
+  ['cookiePrefix', { cookiePrefix: Object.create(null) }, /up to 64 letters.*received object/],
   ['cookieDomain', { cookieDomain: 'a.org\nb.org' }, /a domain/],
   ['cookieDomain', { cookieDomain: '.herokuapp.com' }, /public suffix/],
   ['cookieDomain', { cookieDomain: 'co.uk' }, /public suffix/],

@@ -29,6 +29,8 @@ const wrongCalls: [name: string, args: readonly unknown[], message: RegExp][] = 
   ['verify', ['x', 5], /sessions\.verify\.antiCsrfToken.*a string/],
   ['verify', ['x', undefined, { checkDatabse: true }], /'checkDatabase': there is no such option/],
   ['verify', ['x', undefined, { checkDatabase: 'yes' }], /checkDatabase.*true or false/],
+  ['refresh', [undefined], /sessions\.refresh\.request.*request of Fastify, received undefined/],
+  ['refresh', [REQUEST, null, {}], /sessions\.refresh' must be called with 2 arguments at most/],
   ['rotate', [null], /sessions\.rotate\.refreshToken/],
   ['rotate', ['x', true], /sessions\.rotate\.options.*object, received boolean/],
   ['rotate', ['x', { antiCsrf: 'y' }], /'antiCsrfToken'/],
@@ -84,6 +86,12 @@ test('options of one check are refused by name, by hand and for sessions.get', a
   await client.login()
   t.throws(() => app.verifySession(wrong), /verifySession\.checkDatabse.*'checkDatabase'/)
   for (const url of ['/get', '/hand']) t.equal((await client.get(url)).statusCode, 500)
+})
+
+test('sessions.get refuses what is no request of Fastify', async (t) => {
+  const { app } = await buildApp(t)
+  for (const wrong of [undefined, { headers: {} }])
+    t.throws(() => app.sessions.get(wrong as never, null), /sessions\.get\.request.*of Fastify/)
 })
 
 test('what a request’s session does not understand is refused by name', async (t) => {
