@@ -130,8 +130,10 @@ export function checkNames(
     if (!names.has(name)) {
       const option = path === '' ? name : `${path}.${name}`
       const nearest = nearestName(name, names)
-      const expected = nearest === undefined ? `one of ${[...names].join(', ')}` : `'${nearest}'`
-      throw new OptionsError(option, `${expected}: there is no such option`)
+      // The nearest name need not be the one that was meant, so it is named and not demanded.
+      const others =
+        nearest === undefined ? `there are ${[...names].join(', ')}` : `the nearest is '${nearest}'`
+      throw new OptionsError(option, `left out: there is no such option; ${others}`)
     }
   }
 }

@@ -56,9 +56,13 @@ test('options that are undefined count as left out, and unknown ones go to the e
 const refused: [option: string, options: Record<string, unknown>, expected: RegExp][] = [
   ['sessionLength', { sessionLength: 5 }, /there is no such option/],
   ['toString', { toString: 5 }, /there is no such option/],
-  ['accessTokenvalidity', { accessTokenvalidity: '1h' }, /'accessTokenValidity': there is no such/],
-  ['invalidClaimsStatusCode', { invalidClaimsStatusCode: 4 }, /be 'invalidClaimStatusCode':/],
-  ['store ', { 'store ': memoryStore() }, /be 'store': there is no such option/],
+  ['accessTokenvalidity', { accessTokenvalidity: '1h' }, /nearest is 'accessTokenValidity'/],
+  [
+    'invalidClaimsStatusCode',
+    { invalidClaimsStatusCode: 4 },
+    /nearest is 'invalidClaimStatusCode'/
+  ],
+  ['store ', { 'store ': memoryStore() }, /must be left out: .*; the nearest is 'store'/],
   ['secret', { secret: 'short' }, /at least 32 bytes/],
   ['secret', { secret: [] }, /at least 32 bytes/],
   ['secret', { secret: [SECRET, 'short'] }, /a list of such/],
@@ -113,10 +117,14 @@ const refused: [option: string, options: Record<string, unknown>, expected: RegE
   ['requestProperty', { requestProperty: 'my session' }, /name of a property/],
   ['clock', { clock: 5 }, /a function/],
   ['appInfo', { appInfo: 'x' }, /a plain object/],
-  ['appInfo.apiDoman', { appInfo: { apiDoman: 'x' } }, /be 'apiDomain': there is no such option/],
-  ['appInfo.xyz', { appInfo: { xyz: 'x' } }, /be one of appName, .*: there is no such option/],
-  ['override.functons', { override: { functons: 5 } }, /be 'functions'/],
-  ['validation.statuz', { validation: { statuz: 5 } }, /be 'status'/],
+  [
+    'appInfo.apiDoman',
+    { appInfo: { apiDoman: 'x' } },
+    /no such option; the nearest is 'apiDomain'/
+  ],
+  ['appInfo.xyz', { appInfo: { xyz: 'x' } }, /no such option; there are appName, /],
+  ['override.functons', { override: { functons: 5 } }, /nearest is 'functions'/],
+  ['validation.statuz', { validation: { statuz: 5 } }, /nearest is 'status'/],
   ['appInfo.apiDomain', { appInfo: { apiDomain: '' } }, /origin/],
   ['appInfo.apiDomain', { appInfo: { apiDomain: 'ftp://x.org' } }, /origin/],
   ['appInfo.apiDomain', { appInfo: { apiDomain: 'http://' } }, /origin/],
@@ -180,7 +188,7 @@ const wrongBindings: readonly [value: unknown, message: RegExp][] = [
   [[], /'deviceBinding' must be 'dbsc', 'dpop' or a list of both, received array/],
   [null, /'deviceBinding' must be a plain object, received null/],
   [{}, /'deviceBinding.methods' must be "dbsc" or "dpop", received undefined/],
-  [{ methods: 'dpop', life: 1 }, /'deviceBinding.life' must be one of methods, bound/],
+  [{ methods: 'dpop', life: 1 }, /'deviceBinding.life' .* there are methods, bound/],
   [{ methods: 'dpop', dpopNonces: 1 }, /'deviceBinding.dpopNonces' must be true or false/],
   [{ methods: 'dbsc', boundCookieLifetime: 1 }, /'deviceBinding.boundCookieLifetime' must be a dur/]
 ]

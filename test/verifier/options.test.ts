@@ -40,7 +40,7 @@ const refused: [option: string, options: object, expected: RegExp][] = [
   ['jwksUri', { jwksUri: 'keys' }, /must be a URL, .* received string/],
   ['jwksUri', { jwksUri: 'file:///etc/keys' }, /must be a URL/],
   ['jwksUri', { jwksUri: new URL(ISSUER) }, /must be a URL, .* received object/],
-  ['jwksURI', { jwksURI: ISSUER }, /must be 'jwksUri'/],
+  ['jwksURI', { jwksURI: ISSUER }, /nearest is 'jwksUri'/],
   ['secret', { secret: 'x'.repeat(32) }, /there is no such option/],
   ['deviceBinding', { deviceBinding: 'dbsc' }, /there is no such option/],
   ['appInfo.apiBasePath', { appInfo: { apiBasePath: '/auth' } }, /there is no such option/],
