@@ -280,5 +280,7 @@ function handleOf(tokens: IssuedTokens): string {
 }
 
 function logLost(request: FastifyRequest): void {
-  request.log.warn('session tokens changed after the reply was sent: the client keeps its own')
+  request.log.warn(
+    'session tokens changed after the reply was sent: the client does not get them; await what changes them before the reply is sent'
+  )
 }
