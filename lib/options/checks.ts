@@ -105,6 +105,23 @@ export function anyOf(expected: string, ...checks: readonly Check<unknown>[]): C
   }
 }
 
+/** A list of objects that have these functions. */
+export function listOf<T>(
+  what: string,
+  functions: readonly (keyof T & string)[]
+): Check<readonly T[]> {
+  const isOne = (value: unknown) => {
+    const members = Object(value) as Record<string, unknown>
+    return functions.every((name) => typeof members[name] === 'function')
+  }
+  return (value, option) => {
+    if (!Array.isArray(value)) throw new OptionsError(option, `a list of ${what}`, value)
+    const wrong = value.findIndex((member) => !isOne(member))
+    if (wrong === -1) return value
+    throw new OptionsError(option, `a list of ${what}; its member ${wrong} is something else`)
+  }
+}
+
 /** What each member of an object has to be. */
 export type Checks = Readonly<Record<string, Check<unknown>>>
 

@@ -9,6 +9,7 @@ import {
   functionAtOnce,
   functionOf,
   integerWithin,
+  listOf,
   numberWithin,
   OptionsError,
   oneOf,
@@ -100,7 +101,7 @@ const checks = {
   globalClaimValidators: validatorsOrFunction,
   override: overrides,
   requestProperty: propertyName,
-  clock: optional(functionOf<() => number>())
+  clock: optional(clock)
 } satisfies { readonly [name in Name]?: Check<unknown> }
 
 /** Options that are checked together, where they are resolved. */
@@ -216,6 +217,14 @@ function propertyName(value: unknown, option: string): string {
   throw new OptionsError(option, 'the name of a property', value)
 }
 
+/** It is asked once, so that one that answers a Date is not taken for a store that fails. */
+function clock(value: unknown, option: string): () => number {
+  const tell = functionOf<() => number>()(value, option)
+  const now: unknown = tell()
+  if (Number.isFinite(now)) return tell
+  throw new OptionsError(`${option}()`, 'milliseconds since the epoch, as of Date.now()', now)
+}
+
 /** RFC 7519 section 2: any text, and a URI where there is a colon. */
 function issuer(value: unknown, option: string): string {
   const isText = typeof value === 'string' && /^\S+$/.test(value)
@@ -232,18 +241,6 @@ function validatorsOrFunction(
   return typeof value === 'function'
     ? (value as GlobalClaimValidators)
     : validatorList(value, option)
-}
-
-/** A list of objects that have these functions. */
-function listOf<T>(what: string, functions: readonly (keyof T & string)[]): Check<readonly T[]> {
-  const isOne = (value: unknown) => {
-    const members = Object(value) as Record<string, unknown>
-    return functions.every((name) => typeof members[name] === 'function')
-  }
-  return (value, option) => {
-    if (Array.isArray(value) && value.every(isOne)) return value as readonly T[]
-    throw new OptionsError(option, `a list of ${what}`, value)
-  }
 }
 
 function overrides(value: unknown, option: string): SessionOverrides {
@@ -266,8 +263,7 @@ function secrets(value: unknown, option: string): Buffer[] {
   if (buffers.length > 0 && buffers.every(isGood)) return buffers as Buffer[]
   throw new OptionsError(
     option,
-    `at least ${MIN_SECRET_BYTES} bytes as a string or Buffer, or a list of such`,
-    value
+    `at least ${MIN_SECRET_BYTES} bytes as a string or Buffer, or a list of such; to make one: node -p "crypto.randomBytes(${MIN_SECRET_BYTES}).toString('hex')"`
   )
 }
 

@@ -63,7 +63,7 @@ const refused: [option: string, options: Record<string, unknown>, expected: RegE
     /nearest is 'invalidClaimStatusCode'/
   ],
   ['store ', { 'store ': memoryStore() }, /must be left out: .*; the nearest is 'store'/],
-  ['secret', { secret: 'short' }, /at least 32 bytes/],
+  ['secret', { secret: 'short' }, /at least 32 bytes .* to make one: node -p/],
   ['secret', { secret: [] }, /at least 32 bytes/],
   ['secret', { secret: [SECRET, 'short'] }, /a list of such/],
   ['secret', { secret: 5 }, /string or Buffer/],
@@ -109,13 +109,19 @@ const refused: [option: string, options: Record<string, unknown>, expected: RegE
   ['maxSessionsPerUser', { maxSessionsPerUser: 0 }, /integer from 1/],
   ['recordAddress', { recordAddress: 'x' }, /true or false/],
   ['claims', { claims: {} }, /a list of claims/],
-  ['claims', { claims: [null] }, /a list of claims/],
-  ['globalClaimValidators', { globalClaimValidators: [{ id: 'x' }] }, /list of claim validators/],
+  ['claims', { claims: [null] }, /a list of claims; its member 0 is something else$/],
+  [
+    'globalClaimValidators',
+    { globalClaimValidators: [{ id: 'x' }] },
+    /list of claim validators; its member 0/
+  ],
   ['override', { override: 5 }, /a plain object/],
   ['override.function', { override: { function: 5 } }, /there is no such option/],
   ['override.apis', { override: { apis: 5 } }, /a function/],
   ['requestProperty', { requestProperty: 'my session' }, /name of a property/],
   ['clock', { clock: 5 }, /a function/],
+  ['clock()', { clock: () => new Date() }, /milliseconds .*, received object/],
+  ['clock()', { clock: async () => Date.now() }, /milliseconds/],
   ['appInfo', { appInfo: 'x' }, /a plain object/],
   [
     'appInfo.apiDoman',

@@ -1,6 +1,6 @@
 import { type Awaitable, isPromise } from '../../awaitable.ts'
 import type { ClaimValidationError } from '../../errors/session-errors.ts'
-import { OptionsError } from '../../options/checks.ts'
+import { type Check, listOf, OptionsError } from '../../options/checks.ts'
 import type {
   AccessTokenPayload,
   Claim,
@@ -28,12 +28,9 @@ export function checkClaim(value: unknown, path: string): void {
 }
 
 /** @throws {@link OptionsError} It is no list of claim validators. */
-export function checkValidators(value: unknown, path: string): void {
-  const isOne = (member: unknown) =>
-    typeof (Object(member) as Partial<ClaimValidator>).validate === 'function'
-  if (!Array.isArray(value) || !value.every(isOne))
-    throw new OptionsError(path, 'a list of claim validators', value)
-}
+export const checkValidators: Check<readonly ClaimValidator[]> = listOf('claim validators', [
+  'validate'
+])
 
 /**
  * The validators of a session: the global ones, or what an override makes of them.
