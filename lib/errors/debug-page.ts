@@ -96,16 +96,16 @@ function relatedErrors(error: Error): Error[] {
 const style = `
 body { font: 14px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #222 }
 h1 { font-size: 1.4rem; overflow-wrap: anywhere } h1 small { color: #b00020; display: block; font-size: 1rem }
-details { border: 1px solid #ddd; border-radius: 6px; margin: .5rem 0; padding: .4rem .8rem }
-summary { cursor: pointer; overflow-wrap: anywhere } code, pre { font: 13px/1.6 ui-monospace, monospace }
-pre { margin: .4rem 0; overflow-x: auto } mark { background: #ffe3e3; display: block }
-@media (prefers-color-scheme: dark) { body { background: #1b1b1f; color: #ddd } details { border-color: #444 } mark { background: #5a2328; color: inherit } }
+.frame { border: 1px solid #ddd; border-radius: 6px; margin: .5rem 0; overflow-wrap: anywhere; padding: .4rem .8rem }
+summary { cursor: pointer } code, pre { font: 13px/1.6 ui-monospace, monospace }
+pre { margin: .4rem 0; overflow-wrap: normal; overflow-x: auto } mark { background: #ffe3e3; display: block; min-width: 100%; width: max-content }
+@media (prefers-color-scheme: dark) { body { background: #1b1b1f; color: #ddd } h1 small { color: #ff8a80 } .frame { border-color: #444 } mark { background: #5a2328; color: inherit } }
 `
 
 function page(errors: readonly ParsedError[]): string {
-  const title = escapeHTML(errors.map(({ name }) => name).join(', '))
+  const [title] = errors.map(({ name, message }) => escapeHTML(`${name}: ${message}`))
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${title}</title><style>${style}</style></head>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title}</title><style>${style}</style></head>
 <body>${errors.map(section).join('\n')}</body></html>`
 }
 
@@ -120,8 +120,8 @@ function frameHTML(frame: Frame, isOpen: boolean): string {
   const file = relative(process.cwd(), fileName.replace(/^file:\/\//, ''))
   const place = `${escapeHTML(functionName)} <code>${escapeHTML(file)}:${lineNumber}</code>`
   const source = frame.source?.map((line) => lineHTML(line, lineNumber))
-  if (source === undefined) return `<details><summary>${place}</summary></details>`
-  return `<details${isOpen ? ' open' : ''}><summary>${place}</summary><pre>${source.join('')}</pre></details>`
+  if (source === undefined) return `<div class="frame">${place}</div>`
+  return `<details class="frame"${isOpen ? ' open' : ''}><summary>${place}</summary><pre>${source.join('')}</pre></details>`
 }
 
 function lineHTML(line: NonNullable<Frame['source']>[number], failing: number | undefined): string {

@@ -56,7 +56,9 @@ test('the page shows class, message, causes and source lines, all escaped', asyn
   t.notMatch(body, '<script')
   t.match(body, 'several')
   t.match(body, 'part')
-  t.match(body, /<details open>/)
+  t.match(body, '<title>Broken: &#60;script&#62;alert')
+  t.match(body, 'name="viewport"')
+  t.match(body, /<details class="frame" open>/)
   t.match(body, /<mark>.*new Broken/)
   t.match(
     (await app.inject({ url: '/native', headers: { accept: 'text/html' } })).body,
