@@ -39,7 +39,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   const { ownOptions, errorsOptions } = partOptions(options, SESSION_OPTIONS, ERRORS_OPTIONS)
   const settings = resolveSettings(ownOptions, app.prefix)
   refuseTakenNames(app, settings.requestProperty)
-  refuseClearKeys(settings)
+  wantSecret(settings, app.log)
   warnOfOrder(app)
   warnOfSettings(app, settings)
   warnOfCors(app, settings)
@@ -143,12 +143,15 @@ async function openContext(
 }
 
 /** Signing keys in clear, in a database or a file: whoever reads a backup of it is any user. */
-function refuseClearKeys({ secrets, store }: Settings): void {
-  if (process.env['NODE_ENV'] !== 'production' || secrets.length > 0) return
-  if (store === undefined || store instanceof MemoryStore) return
-  throw new OptionsError(
-    'secret',
-    'given with NODE_ENV=production and a store that outlives the process: without it the store has the signing keys in clear'
+function wantSecret({ secrets, store }: Settings, log: FastifyBaseLogger): void {
+  if (secrets.length > 0 || store === undefined || store instanceof MemoryStore) return
+  if (process.env['NODE_ENV'] === 'production')
+    throw new OptionsError(
+      'secret',
+      'given with NODE_ENV=production and a store that outlives the process: without it the store has the signing keys in clear'
+    )
+  log.warn(
+    'there is no secret: the store has the signing keys in clear, and all sessions end when one is introduced; give a secret'
   )
 }
 

@@ -144,7 +144,7 @@ test('no token, hash, key or secret stands in a log line or an error body', asyn
   t.ok(lines.length > 10)
 })
 
-test('in production a store that outlives the process wants a secret', async (t) => {
+test('a store that outlives the process wants a secret, and in production it insists', async (t) => {
   const before = process.env['NODE_ENV']
   t.teardown(() => {
     if (before === undefined) delete process.env['NODE_ENV']
@@ -163,7 +163,12 @@ test('in production a store that outlives the process wants a secret', async (t)
   await t.resolves(buildApp(t, { store: durable(), secret }))
   await t.resolves(buildApp(t, { store: memoryStore() }))
   process.env['NODE_ENV'] = 'development'
-  await t.resolves(buildApp(t, { store: durable() }))
+  const lines: string[] = []
+  const logger = { level: 'warn', stream: { write: (line: string) => void lines.push(line) } }
+  const app = Fastify({ logger })
+  t.teardown(() => app.close())
+  await app.register(supersession, { ...FAST_KEYS, store: durable() })
+  t.match(lines, [/there is no secret: .*in clear/], 'elsewhere it is warned of')
 })
 
 test('a store that registrations share is closed with the last of them', async (t) => {

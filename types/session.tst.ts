@@ -14,6 +14,7 @@ test('the plugin takes its options and no others', () => {
   expect(app.register).type.toBeCallableWith(supersession, {})
   expect<SupersessionOptions>().type.toBeAssignableFrom({ accessTokenValidity: '15m' })
   expect<SupersessionOptions>().type.toBeAssignableFrom({ exceptionHandlers: [] })
+  expect<SupersessionOptions>().type.toBeAssignableFrom({ secret: process.env['SESSION_SECRET'] })
   expect<SupersessionOptions>().type.not.toBeAssignableFrom({ antiCsrf: 'via_token' })
   expect<SupersessionOptions>().type.not.toBeAssignableFrom({ accessTokenValidty: 5 })
   expect<SupersessionOptions>().type.not.toBeAssignableFrom({ clearTokens: () => {} })

@@ -79,10 +79,11 @@ export interface SupersessionOptions extends ErrorsOptions {
 
   /**
    * Authenticates refresh tokens and encrypts signing keys in the store. A list is for changing it:
-   * the first one issues, all of them are accepted. At least 32 bytes each.
+   * the first one issues, all of them are accepted. At least 32 bytes each. It may be `undefined`
+   * like a variable of the environment; a store that outlives the process is warned of then.
    * @defaultValue random keys, kept in the store
    */
-  readonly secret?: string | Buffer | readonly (string | Buffer)[]
+  readonly secret?: string | Buffer | readonly (string | Buffer)[] | undefined
 
   /**
    * Where sessions and keys live.
