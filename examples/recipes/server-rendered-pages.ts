@@ -1,7 +1,11 @@
 // Pages from the server, with a login form and without scripts.
 import formbody from '@fastify/formbody'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import supersession, { HTTPException, type SupersessionOptions } from '../../lib/index.ts'
+import supersession, {
+  HTTPException,
+  RequestValidationError,
+  type SupersessionOptions
+} from '../../lib/index.ts'
 
 // Below the path of the refresh route, where browsers send the refresh token's cookie.
 const REFRESH_PAGE = '/auth/session/refresh/page'
@@ -25,6 +29,7 @@ export async function buildApp(options: SupersessionOptions = {}): Promise<Fasti
     pages.setExceptionHandler('UNAUTHORISED', showLogin)
     pages.setExceptionHandler('TOKEN_THEFT_DETECTED', showLogin)
     pages.setExceptionHandler('TRY_REFRESH_TOKEN', refreshFirst)
+    pages.setExceptionHandler(RequestValidationError, showProblems)
     addPages(pages)
   })
   return app
@@ -32,7 +37,9 @@ export async function buildApp(options: SupersessionOptions = {}): Promise<Fasti
 
 function addPages(pages: FastifyInstance): void {
   pages.get('/login', async (_request, reply) => {
-    return reply.type('text/html').send('<form method="post"><input name="user"></form>')
+    return reply
+      .type('text/html; charset=utf-8')
+      .send('<form method="post"><input name="user"></form>')
   })
   const login = { schema: { body: ofUser }, onRequest: refuseOtherPages }
   pages.post<{ Body: { user: string } }>('/login', login, async (request, reply) => {
@@ -44,7 +51,7 @@ function addPages(pages: FastifyInstance): void {
   const preHandler = pages.verifySession()
   pages.get('/account', { preHandler }, async ({ session }, reply) => {
     const { name = session.userId } = await session.getData()
-    return reply.type('text/html').send(`<h1>${escapeHtml(String(name))}</h1>
+    return reply.type('text/html; charset=utf-8').send(`<h1>${escapeHtml(String(name))}</h1>
 <form method="post"><input name="name"></form>
 <form method="post" action="/logout"><button>Log out</button></form>`)
   })
@@ -80,13 +87,27 @@ function showLogin(_error: Error, _request: FastifyRequest, reply: FastifyReply)
   return reply.redirect('/login', 303)
 }
 
+/** What is wrong with a form. The status, 422, is on the reply already. */
+function showProblems(
+  error: RequestValidationError,
+  _request: FastifyRequest,
+  reply: FastifyReply
+) {
+  const problems = error.errors().map(({ loc, msg }) => `${loc.at(-1)}: ${msg}`)
+  return reply
+    .type('text/html; charset=utf-8')
+    .send(`<p>${problems.map(escapeHtml).join('<br>')}</p>`)
+}
+
 /** The access token has expired. The browser goes by the refresh page, and comes back. */
 function refreshFirst(_error: Error, { method, url }: FastifyRequest, reply: FastifyReply) {
   const next = `${REFRESH_PAGE}?next=${encodeURIComponent(url)}`
   // 307: the browser sends the form once more.
   if (method !== 'GET') return reply.redirect(next, 307)
   // A redirect would count as coming from the site whose link led here, and be refused.
-  return reply.type('text/html').send(`<meta http-equiv="refresh" content="0; url=${next}">`)
+  return reply
+    .type('text/html; charset=utf-8')
+    .send(`<meta http-equiv="refresh" content="0; url=${next}">`)
 }
 
 /** Never another site: `//example.com` is one. `?next=/a&next=/b` is a list. */

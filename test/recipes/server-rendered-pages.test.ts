@@ -78,6 +78,9 @@ test('a form without its field, or with it twice, is 422', async (t) => {
   for (const fields of ['', 'name=a&name=b', `name=${'x'.repeat(101)}`])
     t.equal((await submit('/account', fields)).statusCode, 422, fields)
   t.match((await browser.get('/account')).body, '<h1>ada</h1>')
+  const { body, headers } = await submit('/account', {})
+  t.equal(headers['content-type'], 'text/html; charset=utf-8')
+  t.equal(body, '<p>name: Field required</p>')
 })
 
 test('who has no session is sent to the login', async (t) => {
