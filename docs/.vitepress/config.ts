@@ -9,8 +9,6 @@ export default defineConfig({
   lastUpdated: false,
   outDir: '../.site',
   cacheDir: '../.site-cache',
-  // Pages link to code of the repository as well, which is no page.
-  ignoreDeadLinks: [/\.\.\/(?:examples|lib|types|bench|README|CHANGELOG)/],
   themeConfig: {
     search: { provider: 'local' },
     outline: [2, 3],
