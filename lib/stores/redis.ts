@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { checkNames, integerWithin, OptionsError } from '../options/checks.ts'
 import type {
   Revocation,
@@ -115,6 +115,9 @@ const START = '0-0 '
 
 /** Handles, of which as many are under way at a time. */
 const BATCH = 500
+
+/** Tells two uses of one id apart. */
+const MARK_BYTES = 9
 
 class RedisStore implements SessionStore {
   readonly #prefix: string
@@ -281,7 +284,8 @@ class RedisStore implements SessionStore {
 
   async useOnce(id: string, until: number): Promise<boolean> {
     const key = `${this.#prefix}used:${id}`
-    return (await this.#run(USE_ONCE, key, [`${until}`])) !== null
+    const mark = randomBytes(MARK_BYTES).toString('base64url')
+    return Number(await this.#run(USE_ONCE, key, [`${until}`, mark])) === 1
   }
 
   #recordKey(handle: string): string {
@@ -339,7 +343,11 @@ if not found or string.match(found, '^%d+') ~= ARGV[3] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2])
 return 1`)
 
-const USE_ONCE = script("return redis.call('SET', KEYS[1], '', 'NX', 'PXAT', ARGV[1])")
+// A client that lost the answer may send the command again by itself, as ioredis does: it finds its mark.
+const USE_ONCE = script(`
+if redis.call('SET', KEYS[1], ARGV[2], 'NX', 'PXAT', ARGV[1]) then return 1 end
+if redis.call('GET', KEYS[1]) == ARGV[2] then return 1 end
+return 0`)
 
 const DELETE = script("return redis.call('GETDEL', KEYS[1])")
 
