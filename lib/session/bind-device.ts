@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import {
   CHALLENGE_HEADER,
@@ -35,11 +36,13 @@ export async function registerDevice(
   const { sessionHandle: handle } = token.payload
   const key = dbsc.readRegistration(readHeader(request, PROOF_HEADER) ?? '', handle, clock.now())
   if (typeof key === 'string') throw refused('proof', `the proof is refused: ${key}`)
-  const { record, decision, nowMs } = await records.change(handle, (found) =>
-    bindingOf(found) === undefined
-      ? { decision: 'bound', next: withBinding(found, bindingTo(key)) }
-      : { decision: 'taken', next: found }
-  )
+  const binding = bindingTo(key)
+  const { record, decision, nowMs } = await records.change(handle, (found) => {
+    const known = bindingOf(found)
+    if (known === undefined) return { decision: 'bound', next: withBinding(found, binding) }
+    // Our own, where the store has taken it and its answer was lost: the key would be lost, too.
+    return { decision: isSameBinding(known, binding) ? 'bound' : 'taken', next: found }
+  })
   if (record === null) throw refused('ended', 'the session is gone or expired')
   if (decision === 'taken') throw refused('proof', 'the session is bound already')
   const { userId } = record
@@ -107,7 +110,7 @@ async function tokenOf(
 }
 
 function bindingTo({ algorithm, jwk, jkt }: DeviceKey): StoredBinding {
-  return { method: 'dbsc', jkt, algorithm, jwk, answeredAt: 0 }
+  return { method: 'dbsc', jkt, algorithm, jwk, answeredAt: 0, registration: randomUUID() }
 }
 
 function isSameBinding(found: StoredBinding | undefined, known: StoredBinding): boolean {

@@ -32,6 +32,8 @@ export type StoredBinding =
       readonly jwk: DeviceJwk
       /** When the challenge was issued that was answered last; older ones are of no use any more. */
       readonly answeredAt: number
+      /** Tells the registration from another one, with the same proof as well. */
+      readonly registration?: string
     }
 
 /** `device` of a record. Stores keep it as text, so that they need not know of bindings. */

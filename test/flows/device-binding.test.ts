@@ -370,6 +370,23 @@ test('a session is bound once', async (t) => {
   clock.advance(1)
 })
 
+test('a session is bound although the answer of the store was lost', async (t) => {
+  const store = memoryStore()
+  const { app } = await buildApp(t, { ...options, store })
+  const browser = new Browser(app)
+  await browser.login()
+  const proof = browser.device.register(String(browser.registration))
+  const replace = store.replace.bind(store)
+  // As a client of Redis that sends the command again by itself.
+  store.replace = async (record, revision) => {
+    await replace(record, revision)
+    return replace(record, revision)
+  }
+  t.equal((await browser.register(proof)).statusCode, 200)
+  t.equal(await browser.me(), 200)
+  t.equal((await browser.register(proof)).statusCode, 401, 'the same proof again')
+})
+
 test('a session that ended before it was bound is not bound', async (t) => {
   const { app } = await buildApp(t, options)
   const browser = new Browser(app)
