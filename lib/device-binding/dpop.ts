@@ -146,17 +146,18 @@ function isHashOf(value: unknown, token: string | null): boolean {
   return token !== null && value === hash('sha256', token, 'base64url')
 }
 
-/** `.` and `..`, plain or encoded, as a part of a path. */
-const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:\/|$)/i
+/** `.` and `..`, plain or encoded, as a part of a path; and `\`, which URLs take for a slash. */
+const REWRITTEN = /\/(?:\.|%2e){1,2}(?:\/|$)|\\/i
 
 /**
  * Compares URLs without query and fragment, after normalisation (RFC 3986 sections 6.2.2, 6.2.3). Dot
- * segments of the one that was asked for stay: routes are found with them, and no client sends them.
+ * segments and backslashes of the one that was asked for stay: routes are found with them, and no
+ * client sends them.
  */
 export function isSameUrl(received: string, expected: string): boolean {
   if (received === expected) return true
   if (received.length > MAX_URL_LENGTH || !URL.canParse(received)) return false
-  if (DOT_SEGMENT.test(expected)) return false
+  if (REWRITTEN.test(expected)) return false
   return normalized(received) === normalized(expected)
 }
 

@@ -158,5 +158,7 @@ test('URLs are compared after normalisation, without query and fragment', async 
   t.notOk(isSameUrl('https://api.example.com/a/~b/c', 'https://api.example.com/a/~b%2Fc'))
   for (const asked of ['/x/../a', '/./a', '/x/%2E%2e/a', '/x/.%2e/a', '/a/b/..', '/%2e/a'])
     t.notOk(isSameUrl('https://api.example.com/a', `https://api.example.com${asked}`), asked)
+  for (const asked of ['/x\\..\\a', '/x/..\\a', '/%2e%2e\\a', '\\a', '/\\a'])
+    t.notOk(isSameUrl('https://api.example.com/a', `https://api.example.com${asked}`), asked)
   t.ok(isSameUrl('https://api.example.com/%61/.b..', 'https://api.example.com/a/.b..'))
 })
