@@ -86,8 +86,10 @@ export async function refreshDevice(
       : { decision: 'again', next: found }
   )
   if (decision === null) return endInstructions(handle)
-  // The browser signs a new challenge, which whoever replays an old proof cannot.
-  if (decision === 'again') return askForProof(dbsc, handle, reply, nowMs)
+  // The browser signs a new challenge, which whoever replays an old proof cannot. A clock that was
+  // set back would date it before the one that was answered.
+  if (decision === 'again')
+    return askForProof(dbsc, handle, reply, Math.max(nowMs, binding.answeredAt + 1))
   tokenReply.bind(request, { handle, jkt: binding.jkt })
   // For the next time, which then takes one request. Newer than the one that was answered.
   const issuedAt = Math.max(nowMs, answer + 1)

@@ -274,6 +274,19 @@ test('each bound cookie takes a proof over a challenge that was not used yet', a
   )
 })
 
+test('a clock that was set back keeps no browser from its next cookie', async (t) => {
+  const { browser, clock, handle } = await boundBrowser(t)
+  clock.advance(600)
+  await browser.refreshDevice(handle)
+  const proof = browser.answer()
+  t.equal((await browser.refreshDevice(handle, proof)).statusCode, 200)
+  clock.advance(-300)
+  t.equal((await browser.refreshDevice(handle)).statusCode, 403)
+  t.equal((await browser.refreshDevice(handle, browser.answer())).statusCode, 403)
+  t.equal((await browser.refreshDevice(handle, browser.answer())).statusCode, 200)
+  t.equal((await browser.refreshDevice(handle, proof)).statusCode, 403, 'an old proof')
+})
+
 test('of two refreshes with one challenge a single one counts', async (t) => {
   const { browser, clock, handle } = await boundBrowser(t)
   clock.advance(1)
