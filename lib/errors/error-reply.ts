@@ -158,13 +158,16 @@ const ofConnection: ReadonlySet<string> = new Set([
   'upgrade'
 ])
 
+/** How the body is framed that the route meant to send. Beside a length clients refuse it. */
+const ofFraming: ReadonlySet<string> = new Set(['trailer', 'transfer-encoding'])
+
 /** Framing and connection are the server's business, and `__proto__` is nobody's. */
 const reserved: ReadonlySet<string> = new Set([
   ...ofConnection,
+  ...ofFraming,
   '__proto__',
   'content-length',
-  'host',
-  'trailer'
+  'host'
 ])
 
 export type StripHeaders = 'representation' | 'all' | 'none' | ReadonlySet<string>
@@ -236,6 +239,7 @@ function dropHeader(reply: FastifyReply, name: string): void {
 }
 
 function isPossible({ request }: FastifyReply, name: string, value: unknown): boolean {
+  if (ofFraming.has(name)) return false
   if (request.raw.httpVersionMajor > 1 && ofConnection.has(name)) return false
   return isValid(name, value)
 }

@@ -385,6 +385,42 @@ test('a header that cannot be sent is left out of what a handler answers', async
   }
 })
 
+test('an error has no framing of the body that the route meant to send', async (t) => {
+  const { app } = await errorApp(t)
+  const upstream: Record<string, string>[] = [
+    { 'transfer-encoding': 'chunked' },
+    { trailer: 'x-sum' },
+    { 'transfer-encoding': 'gzip, chunked', trailer: 'x-sum' }
+  ]
+  for (const [index, headers] of upstream.entries()) {
+    app.get(`/thrown/${index}`, async (_request, reply) => {
+      reply.headers(headers)
+      throw new HTTPException(404, 'gone')
+    })
+    app.get(`/handled/${index}`, async () => {
+      throw new RangeError(String(index))
+    })
+  }
+  app.setExceptionHandler(RangeError, ({ message }, _request, reply) => {
+    reply.headers(upstream[Number(message)] as Record<string, string>)
+    return new ErrorReply(404, { detail: 'gone' })
+  })
+  const origin = await app.listen({ port: 0 })
+  for (const path of [
+    '/thrown/0',
+    '/thrown/1',
+    '/thrown/2',
+    '/handled/0',
+    '/handled/1',
+    '/handled/2'
+  ]) {
+    const reply = await fetch(origin + path)
+    t.equal(reply.status, 404, path)
+    t.same(await reply.json(), { detail: 'gone' }, path)
+    t.equal(reply.headers.get('transfer-encoding'), null, path)
+  }
+})
+
 test('over HTTP/2 headers of the connection are left out', async (t) => {
   const app = Fastify({ http2: true })
   await app.register(errors)
