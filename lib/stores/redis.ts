@@ -518,7 +518,7 @@ function callerAndWaiterOf(client: WaitForReplicas['client']): CallAndWait {
       ]
       const replies = (await client.pipeline(commands).exec()) as PipelineReply[]
       return replies.map(([error, reply]) => {
-        if (error !== null) throw error
+        if (error !== null) failWithoutArguments(error)
         return reply
       })
     }
@@ -538,10 +538,16 @@ function runner(callBySha1: Call, callByText: Call): RunScript {
       return await callBySha1(sha1, key, values)
     } catch (error) {
       if (error instanceof Error && error.message.startsWith('NOSCRIPT'))
-        return callByText(text, key, values)
-      throw error
+        return callByText(text, key, values).catch(failWithoutArguments)
+      return failWithoutArguments(error)
     }
   }
+}
+
+/** ioredis names the command on its errors: sessions and keys, where a logger writes all of an error. */
+function failWithoutArguments(error: unknown): never {
+  if (error instanceof Error && 'command' in error) delete error.command
+  throw error
 }
 
 function hasMethods<T>(value: unknown, ...names: readonly (keyof T)[]): value is T {

@@ -119,6 +119,29 @@ async function testRedisStore(kind: RedisKind): Promise<void> {
     await t.rejects(async () => store.get('h'), /WRONGTYPE/)
   })
 
+  test(`an error has no argument of its command (${kind.name})`, { skip }, async (t) => {
+    const prefix = newPrefix()
+    const store = redisStore({ client: redis, prefix })
+    const waiting = redisStore({
+      client: redis,
+      prefix,
+      waitForReplicas: { client: redis, timeoutMs: 1 }
+    })
+    for (const name of ['keys', 'revocations']) await redis.set(prefix + name, 'no list')
+    const calls = {
+      script: () => store.addKey({ ...KEY, material: 'a secret' }, null),
+      pipeline: () => waiting.addRevocations?.([{ handle: 'a secret', until: Date.now() + 60_000 }])
+    }
+    for (const [name, call] of Object.entries(calls))
+      for (const attempt of [1, 2]) {
+        await redis.script('FLUSH')
+        if (attempt === 2) await t.rejects(async () => call())
+        const error = await Promise.resolve(call()).catch((thrown: unknown) => thrown)
+        t.match(error, /WRONGTYPE/, name)
+        t.notMatch(JSON.stringify({ ...(error as object) }), /a secret/, name)
+      }
+  })
+
   test(`records expire by themselves at the time that they say (${kind.name})`, {
     skip
   }, async (t) => {
