@@ -24,7 +24,7 @@ import {
 } from './report.ts'
 import { tableFor } from './scope.ts'
 import { SendWatch } from './send-watch.ts'
-import { SessionError } from './session-errors.ts'
+import { SessionError, takesTokens } from './session-errors.ts'
 import type { ExceptionHandler, HandlerContext, HandlerResult, NormalizedError } from './types.ts'
 
 /** How many different errors one request may lead through: handlers may throw, and theirs too. */
@@ -113,7 +113,7 @@ function start(handling: Handling, thrown: unknown): void {
   reply.serializer(null as never)
   cleanHeaders(reply, settings.stripHeaders)
   handling.passedOn = undefined
-  if (error.error instanceof SessionError && error.error.clearTokens)
+  if (error.error instanceof SessionError && takesTokens(error.error))
     callSafely(request, () => settings.clearTokens?.(request))
   answer(handling, error)
 }

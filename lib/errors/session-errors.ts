@@ -130,6 +130,22 @@ export abstract class SessionError<T extends string = string, P = unknown> exten
   }
 }
 
+/** Errors about other tokens than those of the client who is answered. */
+const ofElsewhere = new WeakSet<SessionError>()
+
+/**
+ * Notes that an error is about tokens that did not come with the request, or about those of another
+ * registration: the reply leaves the client's own alone.
+ */
+export function noteElsewhere(error: unknown): void {
+  if (error instanceof SessionError) ofElsewhere.add(error)
+}
+
+/** Whether the reply takes the tokens away from the client. */
+export function takesTokens(error: SessionError): boolean {
+  return error.clearTokens && !ofElsewhere.has(error)
+}
+
 function explain({ reason }: SessionErrorInit): string | undefined {
   return reason && SESSION_ERROR_REASONS[reason]
 }

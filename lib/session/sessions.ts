@@ -1,3 +1,5 @@
+import type { Awaitable } from '../awaitable.ts'
+import { noteElsewhere } from '../errors/session-errors.ts'
 import { checkNames } from '../options/checks.ts'
 import type { SessionOverrides } from '../options/options.ts'
 import { expectedWithoutRequest } from './anti-csrf.ts'
@@ -48,7 +50,7 @@ export function createSessions(
 
 /** Plain functions, so that an override can take them apart and spread them. */
 function ownSessions(context: SessionContext): Sessions {
-  const { settings, clock, records, keyRing } = context
+  const { settings, clock, records, keyRing, tokenReply } = context
   const { issuer } = settings
   return {
     create: (request, _reply, input) => createSession(context, request, input),
@@ -57,15 +59,19 @@ function ownSessions(context: SessionContext): Sessions {
     get: ((request, _reply, options = NO_OPTIONS) => {
       fastifyRequest(request, 'sessions.get.request')
       checkVerifyOptions(options, 'sessions.get.options')
-      return orThrow(verifyRequest(context, request, options, openSession))
+      const find = () => orThrow(verifyRequest(context, request, options, openSession))
+      return tokenReply.isOf(request) ? find() : elsewhere(find)
     }) as Sessions['get'],
     verify: (async (accessToken, antiCsrfToken, options = NO_OPTIONS) => {
       const expected = expectedWithoutRequest(context, antiCsrfToken, options)
-      const session = await orThrow(verifyText(context, accessToken, expected, options))
+      const session = await elsewhere(() =>
+        orThrow(verifyText(context, accessToken, expected, options))
+      )
       return session === null ? null : describeTokens(session as Session)
     }) as Sessions['verify'],
     refresh: (request) => refreshRequest(context, request),
-    rotate: (refreshToken, options = {}) => rotateToken(context, refreshToken, options),
+    rotate: (refreshToken, options = {}) =>
+      elsewhere(() => rotateToken(context, refreshToken, options)),
 
     revoke: async (handle) => (await revokeSessions(context, [handle])).length > 0,
     revokeMany: (handles) => revokeSessions(context, handles),
@@ -119,5 +125,15 @@ function ownSessions(context: SessionContext): Sessions {
         id_token_signing_alg_values_supported: [...algorithms]
       }
     }
+  }
+}
+
+/** Runs what looks at other tokens than those that the reply of the request would take away. */
+async function elsewhere<T>(action: () => Awaitable<T>): Promise<T> {
+  try {
+    return await action()
+  } catch (error) {
+    noteElsewhere(error)
+    throw error
   }
 }

@@ -81,9 +81,14 @@ export class TokenReply {
     this.#ended = ended
   }
 
+  /** Whether the reply comes by here. */
+  isOf(request: FastifyRequest): boolean {
+    return this.slot in Object(request)
+  }
+
   /** @throws TypeError The reply would not come by here. */
   checkScope(request: FastifyRequest): void {
-    if (!(this.slot in Object(request)))
+    if (!this.isOf(request))
       throw new TypeError(
         'The request must be of the scope that registers the plugin: its reply brings the tokens'
       )

@@ -1,12 +1,13 @@
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { type Test, test } from 'tap'
-import {
+import supersession, {
   PrimitiveArrayClaim,
   type Session,
   type Sessions,
   type SupersessionOptions,
   UnauthorisedError
 } from '../../lib/index.ts'
-import { buildApp } from '../builders/app.ts'
+import { addRoutes, buildApp, FAST_KEYS } from '../builders/app.ts'
 import { Client, payloadOf } from '../builders/client.ts'
 
 /** SuperTokens' functions of a session recipe, and ours. */
@@ -300,4 +301,52 @@ test('a protected name in a merge is 500 for the client, which learns no more', 
   t.equal(reply.statusCode, 500)
   t.same(reply.json(), { detail: 'Internal Server Error' })
   t.same(reply.cookies, [])
+})
+
+test('another session that has ended takes nothing from the client', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const scopes: FastifyInstance[] = []
+  for (const prefix of ['shop', 'admin'])
+    await app.register(
+      async (scope) => {
+        await scope.register(supersession, { ...FAST_KEYS, cookiePrefix: `${prefix}-` })
+        addRoutes(scope)
+        scopes.push(scope)
+      },
+      { prefix }
+    )
+  const [shop, admin] = scopes as [FastifyInstance, FastifyInstance]
+  const { accessToken, refreshToken, session } = await shop.sessions.issue({ userId: 'bob' })
+  await shop.sessions.revoke(session.handle)
+  const ofAdmin = await admin.sessions.issue({ userId: 'bob' })
+  await admin.sessions.revoke(ofAdmin.session.handle)
+  const checks: Readonly<Record<string, (request: FastifyRequest) => unknown>> = {
+    verified: () => shop.sessions.verify(accessToken),
+    rotated: () => shop.sessions.rotate(String(refreshToken)),
+    'other-registration': (request) => admin.sessions.get(request, null)
+  }
+  for (const [name, check] of Object.entries(checks)) {
+    const url = `/${name}`
+    shop.get(url, { preHandler: shop.verifySession() }, async (request) => check(request))
+  }
+  const login = await app.inject({
+    method: 'POST',
+    url: '/shop/login',
+    payload: { userId: 'ada' },
+    headers: { 'st-auth-mode': 'cookie' }
+  })
+  const cookies = Object.fromEntries(login.cookies.map(({ name, value }) => [name, value]))
+  cookies['admin-sAccessToken'] = ofAdmin.accessToken
+  for (const name of Object.keys(checks)) {
+    const reply = await app.inject({ url: `/shop/${name}`, cookies })
+    t.equal(reply.statusCode, 401, name)
+    t.same(reply.cookies, [], name)
+    t.equal(reply.headers['front-token'], undefined, name)
+  }
+  t.equal((await app.inject({ url: '/shop/me', cookies })).statusCode, 200)
+  t.same(
+    (await app.inject({ url: '/admin/me', cookies })).cookies.map(({ name }) => name),
+    ['admin-sAccessToken', 'admin-sRefreshToken']
+  )
 })
