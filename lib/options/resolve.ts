@@ -217,11 +217,10 @@ function propertyName(value: unknown, option: string): string {
   throw new OptionsError(option, 'the name of a property', value)
 }
 
-/** It is asked once, so that one that answers a Date is not taken for a store that fails. */
+/** Asked once: a promise, a date or a text would let each comparison of times come out false. */
 function clock(value: unknown, option: string): () => number {
-  const tell = functionOf<() => number>()(value, option)
-  const now: unknown = tell()
-  if (Number.isFinite(now)) return tell
+  const now = functionAtOnce<() => unknown>()(value, option)()
+  if (Number.isFinite(now)) return value as () => number
   throw new OptionsError(`${option}()`, 'milliseconds since the epoch, as of Date.now()', now)
 }
 

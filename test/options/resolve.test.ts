@@ -121,7 +121,8 @@ const refused: [option: string, options: Record<string, unknown>, expected: RegE
   ['requestProperty', { requestProperty: 'my session' }, /name of a property/],
   ['clock', { clock: 5 }, /a function/],
   ['clock()', { clock: () => new Date() }, /milliseconds .*, received object/],
-  ['clock()', { clock: async () => Date.now() }, /milliseconds/],
+  ['clock()', { clock: () => Number.NaN }, /milliseconds/],
+  ['clock()', { clock: () => Promise.reject(new Error('no time')) }, /no promise/],
   ['appInfo', { appInfo: 'x' }, /a plain object/],
   [
     'appInfo.apiDoman',
