@@ -82,6 +82,19 @@ test('every folder of lib has its rule, and no rule lacks its folder', async (t)
   t.same(found.map(({ name }) => name).sort(), Object.keys(folders).sort())
 })
 
+test('docs/architecture.md names what each folder may import', async (t) => {
+  const page = await readFile('docs/architecture.md', 'utf8')
+  const rows = [...page.matchAll(/^\| `([\w-]+)\/` \| .* \| (.*) \|$/gm)]
+  const named: Record<string, string[]> = {}
+  for (const [, folder = '', cell = ''] of rows) {
+    const above = cell.startsWith('all of the above') ? Object.keys(named) : []
+    named[folder] = [...above, ...[...cell.matchAll(/`(.*?)`/g)].map(([, name]) => String(name))]
+  }
+  const sorted = (rule: typeof folders) =>
+    Object.fromEntries(Object.entries(rule).map(([folder, names]) => [folder, names.toSorted()]))
+  t.same(sorted(named), sorted(folders))
+})
+
 test('lib imports from lib alone, and tests import nothing from bench', async (t) => {
   const leave = async (root: string, isAllowed: (target: string) => boolean) => {
     const found = []
