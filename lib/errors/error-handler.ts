@@ -114,7 +114,7 @@ function start(handling: Handling, thrown: unknown): void {
   cleanHeaders(reply, settings.stripHeaders)
   handling.passedOn = undefined
   if (error.error instanceof SessionError && takesTokens(error.error))
-    callSafely(request, () => settings.clearTokens?.(request))
+    clearTokensSafely(request, settings)
   answer(handling, error)
 }
 
@@ -335,9 +335,9 @@ function logHandler(request: FastifyRequest, { key }: Entry, text: string, err?:
   logSafely(request, 'error', text, () => ({ handler: keyName(key), err }))
 }
 
-function callSafely(request: FastifyRequest, callback: () => void): void {
+function clearTokensSafely(request: FastifyRequest, { clearTokens }: ErrorSettings): void {
   try {
-    callback()
+    clearTokens?.(request)
   } catch (fault) {
     logSafely(request, 'error', 'clearing the tokens failed', () => ({ err: fault }))
   }

@@ -2,6 +2,7 @@ import { errorCodes, type FastifyInstance } from 'fastify'
 import { OptionsError } from '../options/checks.ts'
 import { HTTPException } from './http-exception.ts'
 import type { ErrorSettings } from './options.ts'
+import { SESSION_ERROR_NAMES } from './session-errors.ts'
 import type {
   ErrorClass,
   ErrorForKey,
@@ -51,17 +52,6 @@ export function on<const K extends ExceptionKey>(
 ): HandlerEntry {
   return [key, handler]
 }
-
-const sessionNames: ReadonlySet<string> = new Set([
-  'UNAUTHORISED',
-  'TRY_REFRESH_TOKEN',
-  'TOKEN_THEFT_DETECTED',
-  'INVALID_CLAIMS',
-  'CLEAR_DUPLICATE_SESSION_COOKIES',
-  'BAD_INPUT_ERROR',
-  'PLUGIN_ERROR',
-  'UNKNOWN_ERROR'
-])
 
 /**
  * The handlers of one scope, by kind of key.
@@ -126,7 +116,7 @@ export class HandlerMaps {
       return { map: this.classes, id: key.prototype }
     }
     if (typeof key === 'string' && key !== '') {
-      return { map: sessionNames.has(key) ? this.sessions : this.codes, id: key }
+      return { map: SESSION_ERROR_NAMES.has(key) ? this.sessions : this.codes, id: key }
     }
     if (typeof key === 'number' && Number.isInteger(key) && key >= 200 && key <= 599) {
       return { map: this.statuses, id: key }
@@ -153,7 +143,7 @@ export function entriesOf(table: HandlerTable): Iterable<HandlerEntry> {
   if (isIterable) return table
   return Object.entries(table).map(([name, handler]) => {
     const status = Number(name)
-    if (!sessionNames.has(name) && !Number.isInteger(status))
+    if (!SESSION_ERROR_NAMES.has(name) && !Number.isInteger(status))
       throw new OptionsError(
         `exceptionHandlers.${name}`,
         'a status or the name of a session error; classes and codes go into a list of on(key, handler)'
@@ -257,7 +247,7 @@ export class ExceptionTable {
     // These decide by the error, and not by its class.
     for (const entry of this.#brands) {
       const candidate = unused(entry, used)
-      if (candidate !== undefined && claims(entry, error)) return candidate
+      if (candidate !== undefined && isInstance(error, entry)) return candidate
     }
     return undefined
   }
@@ -285,7 +275,8 @@ function unused(entry: Entry | undefined, used: Used): Entry | undefined {
   return candidate
 }
 
-function claims({ key }: Entry, error: Error): boolean {
+/** `Symbol.hasInstance` is the app's code, and may throw. */
+function isInstance(error: Error, { key }: Entry): boolean {
   try {
     return error instanceof (key as ErrorClass)
   } catch {

@@ -311,6 +311,15 @@ const conversions: ReadonlyMap<string, Conversion> = new Map<string, Conversion>
   })
 )
 
+/** Keys of handlers that stand for session errors; any other text is the `code` of an error. */
+export const SESSION_ERROR_NAMES: ReadonlySet<string> = new Set([
+  ...conversions.keys(),
+  // Of the SDK, without a class of their own.
+  'BAD_INPUT_ERROR',
+  'PLUGIN_ERROR',
+  'UNKNOWN_ERROR'
+])
+
 function unknownType(error: ForeignSessionError): SessionError {
   return new SupertokensError(error.type, error.message, { cause: error })
 }
