@@ -28,7 +28,7 @@ export default defineConfig({
       {
         text: 'Sessions',
         items: [
-          { text: 'Functions and claims', link: '/sessions' },
+          { text: 'Sessions', link: '/sessions' },
           { text: 'Options', link: '/options' },
           { text: 'Cookies and origins', link: '/cookies-and-origins' },
           { text: 'Rotation of refresh tokens', link: '/rotation' },
@@ -68,7 +68,7 @@ export default defineConfig({
         text: 'Operation',
         items: [
           { text: 'Production', link: '/production' },
-          { text: 'Events', link: '/operation' },
+          { text: 'Operation', link: '/operation' },
           { text: 'Troubleshooting', link: '/troubleshooting' }
         ]
       },
