@@ -33,7 +33,7 @@ export function warnOfOrder(app: FastifyInstance): void {
   if (/ \((?!OPTIONS\))[A-Z]/.test(app.printRoutes()))
     warn(
       app,
-      'routes were declared before this plugin: it does not see their errors, which other handlers answer; register it before all routes, with await'
+      'routes were declared before this plugin: other handlers may answer their errors; register it before all routes, with await'
     )
 }
 
