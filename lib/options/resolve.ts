@@ -131,6 +131,12 @@ export function partOptions(
   ownNames: readonly string[],
   errorsNames: readonly string[]
 ): { ownOptions: Given; errorsOptions: Record<string, unknown> } {
+  // Fastify takes it for plugins that make a scope, which this one does not.
+  if (Object.hasOwn(Object(options), 'prefix'))
+    throw new OptionsError(
+      'prefix',
+      'that of a scope: register the plugin inside of app.register(async (scope) => { … }, { prefix })'
+    )
   checkNames(options, [...ownNames, ...errorsNames])
   const ours: Record<string, unknown> = {}
   const others: Record<string, unknown> = {}

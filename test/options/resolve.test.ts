@@ -63,6 +63,7 @@ const refused: [option: string, options: Record<string, unknown>, expected: RegE
     /nearest is 'invalidClaimStatusCode'/
   ],
   ['store ', { 'store ': memoryStore() }, /must be left out: .*; the nearest is 'store'/],
+  ['prefix', { prefix: '/api' }, /that of a scope: register the plugin inside/],
   ['secret', { secret: 'short' }, /at least 32 bytes .* to make one: node -p/],
   ['secret', { secret: [] }, /at least 32 bytes/],
   ['secret', { secret: [SECRET, 'short'] }, /a list of such/],
