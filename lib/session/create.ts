@@ -46,12 +46,13 @@ export async function createSession(
   // New cookies take the place of those of before, also after a redirect from elsewhere. Header tokens,
   // which a form of another page is given, log its visitor out of nothing.
   const replacesOld = method === 'cookie' || foreignOriginOf(context, request) === null
+  // First: a login that fails here must not bring the client tokens all the same.
+  if (replacesOld && input.keepOldSession !== true)
+    await endOldSession(context, request, binding?.jkt)
   // Of two sessions in one client, the one that was not just made would win somewhere.
   if (replacesOld && hasAccessToken(context, request, other))
     context.tokenReply.clear(request, other)
   context.tokenReply.issue(request, tokens, method)
-  if (replacesOld && input.keepOldSession !== true)
-    await endOldSession(context, request, binding?.jkt)
   const session = new VerifiedSession(context, tokens.accessToken, method, request)
   const of = { sessionHandle: session.handle, userId: session.userId, request }
   publish({ kind: 'created', ...of })

@@ -57,6 +57,24 @@ for (const failure of ['throws', 'rejects'] as const) {
   })
 }
 
+test('a login that cannot end the session before it brings no tokens', async (t) => {
+  const store = memoryStore()
+  const { app } = await buildApp(t, { store })
+  for (const method of ['cookie', 'header'] as const) {
+    const client = new Client(app, method)
+    await client.login()
+    const { accessToken } = client
+    const remove = store.delete.bind(store)
+    store.delete = () => Promise.reject(new Error('secret-host is gone'))
+    const reply = await client.login()
+    isUntouched503(t, reply, method)
+    t.equal(reply.headers['st-access-token'], undefined)
+    t.equal(client.accessToken, accessToken)
+    store.delete = remove
+    t.equal((await client.login()).statusCode, 200)
+  }
+})
+
 test('a store that never takes a change is 503 and not an endless loop', async (t) => {
   const store = Object.assign(memoryStore(), { replace: () => false })
   const { app } = await buildApp(t, { store })
