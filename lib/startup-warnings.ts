@@ -11,6 +11,7 @@ type Diagnosis = string | undefined
 export function warnOfSettings(app: FastifyInstance, settings: Settings): void {
   for (const diagnose of [
     memoryInProduction,
+    localInProduction,
     foreignDomain,
     noOlderDomain,
     crossSite,
@@ -72,6 +73,12 @@ function warn(app: FastifyInstance, diagnosis: Diagnosis): void {
 function memoryInProduction({ store }: Settings): Diagnosis {
   if (process.env['NODE_ENV'] !== 'production' || store !== undefined) return undefined
   return 'sessions and keys are kept in memory: everybody is logged out when this process ends; give a store'
+}
+
+function localInProduction({ appInfo: { apiDomain } }: Settings): Diagnosis {
+  if (process.env['NODE_ENV'] !== 'production' || !apiDomain.startsWith('http:')) return undefined
+  if (!isLocalHost(new URL(apiDomain).hostname)) return undefined
+  return `apiDomain is ${apiDomain}: cookies are not Secure, and access tokens name it as their issuer; give the URL that browsers use`
 }
 
 function foreignDomain({ cookies, appInfo }: Settings): Diagnosis {

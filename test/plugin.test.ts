@@ -81,22 +81,37 @@ test('closing the app closes the store', async (t) => {
   t.equal(closed, 1)
 })
 
-test('a memory store is warned of in production alone', async (t) => {
+test('what is fit for development alone is warned of in production', async (t) => {
   const before = process.env['NODE_ENV']
   t.teardown(() => {
     if (before === undefined) delete process.env['NODE_ENV']
     else process.env['NODE_ENV'] = before
   })
+  const [MEMORY, LOCAL] = ['kept in memory', 'apiDomain is http://localhost:3000: cookies are not']
   for (const [environment, options, expected] of [
-    ['production', {}, 1],
-    ['production', { store: memoryStore() }, 0],
-    ['development', {}, 0]
+    ['production', {}, [MEMORY, LOCAL]],
+    ['production', { store: memoryStore() }, [LOCAL]],
+    ['production', { appInfo: { apiDomain: 'https://api.example.com' } }, [MEMORY]],
+    ['production', { appInfo: { apiDomain: 'http://api.intranet' } }, [MEMORY]],
+    ['development', {}, []]
   ] as const) {
     process.env['NODE_ENV'] = environment
     const { lines, logger } = logLines()
     await buildApp(t, options, { logger })
-    t.equal(lines.filter((line) => line.includes('kept in memory')).length, expected)
+    const found = [MEMORY, LOCAL].filter((text) => lines.some((line) => line.includes(text)))
+    t.same(found, expected)
   }
+})
+
+test('a store that fails at the start is told as what failed', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const cause = new Error('connect ECONNREFUSED 127.0.0.1:6379')
+  const store = Object.assign(memoryStore(), { now: () => Promise.reject(cause) })
+  await t.rejects(async () => app.register(supersession, { store }), {
+    message: /the store of fastify-supersession failed.*its address/,
+    cause
+  })
 })
 
 test('tokens that change after the reply was sent are logged, and nothing breaks', async (t) => {

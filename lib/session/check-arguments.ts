@@ -86,7 +86,6 @@ const parameters: Readonly<Partial<Record<keyof Sessions, Checks>>> = {
     antiCsrfToken: optional(text),
     options: optional((value, path) => checkVerifyOptions(value as object, path))
   },
-  refresh: { request: fastifyRequest, reply: anything },
   rotate: {
     refreshToken: text,
     options: optional(options({ antiCsrfToken: text, disableAntiCsrf: boolean }))

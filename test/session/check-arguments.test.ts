@@ -29,8 +29,6 @@ const wrongCalls: [name: string, args: readonly unknown[], message: RegExp][] = 
   ['verify', ['x', 5], /sessions\.verify\.antiCsrfToken.*a string/],
   ['verify', ['x', undefined, { checkDatabse: true }], /no such option; .* 'checkDatabase'/],
   ['verify', ['x', undefined, { checkDatabase: 'yes' }], /checkDatabase.*true or false/],
-  ['refresh', [undefined], /sessions\.refresh\.request.*request of Fastify, received undefined/],
-  ['refresh', [REQUEST, null, {}], /sessions\.refresh' must be called with 2 arguments at most/],
   ['rotate', [null], /sessions\.rotate\.refreshToken/],
   ['rotate', ['x', true], /sessions\.rotate\.options.*object, received boolean/],
   ['rotate', ['x', { antiCsrf: 'y' }], /'antiCsrfToken'/],
@@ -88,10 +86,12 @@ test('options of one check are refused by name, by hand and for sessions.get', a
   for (const url of ['/get', '/hand']) t.equal((await client.get(url)).statusCode, 500)
 })
 
-test('sessions.get refuses what is no request of Fastify', async (t) => {
+test('what is no request of Fastify is neither verified nor refreshed', async (t) => {
   const { app } = await buildApp(t)
-  for (const wrong of [undefined, { headers: {} }])
-    t.throws(() => app.sessions.get(wrong as never, null), /sessions\.get\.request.*of Fastify/)
+  for (const wrong of [undefined, { headers: {} }] as never[]) {
+    t.throws(() => app.sessions.get(wrong, null), /sessions\.get\.request.*of Fastify/)
+    await t.rejects(app.sessions.refresh(wrong, null), /request must be of the scope/)
+  }
 })
 
 test('what a request’s session does not understand is refused by name', async (t) => {
