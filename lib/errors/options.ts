@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import {
   anyOf,
   type Check,
-  checkNames,
+  checkMembers,
   functionAtOnce,
   integerWithin,
   OptionsError,
@@ -154,7 +154,7 @@ const checks: Readonly<Record<Exclude<keyof ErrorSettings, 'clearTokens'>, Check
   challenge: checkChallenge,
   compat: oneOf('fastapi', 'fastify'),
   render: checkRender,
-  validation: (value, option) => checkAll(value, validationChecks, option),
+  validation: (value, option) => checkMembers(value, validationChecks, option),
   trustStatusCode: anyOf(
     "'fastify', 'known' or a function",
     oneOf('fastify', 'known'),
@@ -185,7 +185,7 @@ export function resolveErrorSettings(
   inherited: ErrorSettings = defaults
 ): ErrorSettings {
   const { exceptionHandlers: _handlers, errorHandlers: _callbacks, ...rest } = options
-  const given: Given = checkAll(rest, checks, '')
+  const given: Given = checkMembers(rest, checks, '')
   const preset = given.compat === undefined ? {} : presets[given.compat]
   const settings = {
     ...inherited,
@@ -198,21 +198,6 @@ export function resolveErrorSettings(
     throw new OptionsError('invalidClaimStatusCode', 'another status than sessionExpiredStatusCode')
   }
   return Object.freeze(settings)
-}
-
-/** Runs the check of every option that is given; `undefined` counts as left out. */
-function checkAll(
-  value: unknown,
-  table: Readonly<Record<string, Check<unknown>>>,
-  path: string
-): Record<string, unknown> {
-  checkNames(value, Object.keys(table), path)
-  const checked: Record<string, unknown> = {}
-  for (const [name, check] of Object.entries(table)) {
-    const given = value[name]
-    if (given !== undefined) checked[name] = check(given, path === '' ? name : `${path}.${name}`)
-  }
-  return checked
 }
 
 function checkChallenge(value: unknown, option: string): string | false {

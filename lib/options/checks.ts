@@ -125,11 +125,19 @@ export function listOf<T>(
 /** What each member of an object has to be. */
 export type Checks = Readonly<Record<string, Check<unknown>>>
 
-/** Checks the members of an object. What is `undefined` was left out. */
-export function checkMembers(value: unknown, checks: Checks, path: string): void {
+/** Checks the members of an object, and answers them. What is `undefined` was left out. */
+export function checkMembers(
+  value: unknown,
+  checks: Checks,
+  path: string
+): Record<string, unknown> {
   checkNames(value, Object.keys(checks), path)
-  for (const [name, check] of Object.entries(checks))
-    if (value[name] !== undefined) check(value[name], `${path}.${name}`)
+  const checked: Record<string, unknown> = {}
+  for (const [name, check] of Object.entries(checks)) {
+    const given = value[name]
+    if (given !== undefined) checked[name] = check(given, path === '' ? name : `${path}.${name}`)
+  }
+  return checked
 }
 
 /**
