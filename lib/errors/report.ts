@@ -234,7 +234,7 @@ function fieldsOf(outcome: Outcome): Record<string, unknown> {
   const { error: normalized, original, entry, status, request } = outcome
   const { error } = normalized
   const handler = entry && keyName(entry.key)
-  if (error instanceof SessionError) return sessionFields(error)
+  if (error instanceof SessionError) return sessionFields(error, status)
   if (status >= 500) {
     const { method, routeOptions } = request
     const first = original === error ? undefined : describeOriginal(original)
@@ -273,10 +273,11 @@ function validationFields(error: ValidationException, status: number): Record<st
   return { count: issues.length, issues: first, status }
 }
 
-function sessionFields(error: SessionError): Record<string, unknown> {
+function sessionFields(error: SessionError, status: number): Record<string, unknown> {
   const { type, message, reason } = error
-  if (!(error instanceof TokenTheftDetectedError)) return { type, message, reason }
-  return { type, message, reason, session: digest(error.payload.sessionHandle) }
+  const isTheft = error instanceof TokenTheftDetectedError
+  const session = isTheft ? digest(error.payload.sessionHandle) : undefined
+  return { type, message, reason, status, session }
 }
 
 /** Enough to find the lines of one session, not enough to find the session. */

@@ -268,6 +268,14 @@ test('outcomes are published for those who listen', async (t) => {
   t.match(refused, [{ kind: 'refused', type: 'UNAUTHORISED', reason: 'revoked', status: 401 }])
 })
 
+test('the line of a refused session says why, and what was answered', async (t) => {
+  const { app, lines } = await errorApp(t, { sessionExpiredStatusCode: 440 })
+  throwing(app, '/', new UnauthorisedError(undefined, { reason: 'revoked' }))
+  t.equal((await app.inject('/')).statusCode, 440)
+  const message = 'the session was revoked'
+  t.match(lines, [{ type: 'UNAUTHORISED', reason: 'revoked', message, status: 440 }])
+})
+
 test('the level of a line follows the status and may be chosen', async (t) => {
   const { app, lines } = await errorApp(t)
   for (const status of [404, 405, 409, 503]) throwing(app, `/${status}`, new HTTPException(status))
