@@ -8,7 +8,13 @@ import { mergeClaims, newClaims } from './claims/custom-claims.ts'
 import type { SessionContext } from './context.ts'
 import { publish } from './events.ts'
 import { endOfSession, issueTokens, refuseDroppedCookie, type TokenPair } from './issue-tokens.ts'
-import { isStorable, MAX_USER_ID_BYTES, newHandle, type StoredDevice } from './records.ts'
+import {
+  createdAtOf,
+  isStorable,
+  MAX_USER_ID_BYTES,
+  newHandle,
+  type StoredDevice
+} from './records.ts'
 import { startRotation } from './rotation.ts'
 import { sessionTokens, VerifiedSession } from './session.ts'
 import type {
@@ -147,8 +153,9 @@ async function claimsOf(
 }
 
 /**
- * Those that would end first go first. Only those before the one that was just made, so that
- * logins of the same moment leave the last of them.
+ * Those that would end first go first. Only those that were created before the one that was just made,
+ * so that logins of the same moment leave the last of them. Not those that end before it: where
+ * refreshTokenValidity became shorter, all of the older ones end later.
  */
 async function endSurplus(
   { settings: { maxSessionsPerUser }, sessions }: SessionContext,
@@ -157,7 +164,11 @@ async function endSurplus(
 ): Promise<void> {
   if (maxSessionsPerUser === Number.POSITIVE_INFINITY) return
   const handles = await sessions.list(userId)
-  const surplus = handles.slice(0, Math.max(0, handles.indexOf(newest) + 1 - maxSessionsPerUser))
+  const [createdAt, place] = [createdAtOf(newest), handles.indexOf(newest)]
+  const earlier = handles.filter((handle, index) =>
+    createdAtOf(handle) === createdAt ? index < place : !(createdAtOf(handle) > createdAt)
+  )
+  const surplus = earlier.slice(0, Math.max(0, earlier.length + 1 - maxSessionsPerUser))
   if (surplus.length > 0) await sessions.revokeMany(surplus)
 }
 

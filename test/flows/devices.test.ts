@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { memoryStore } from '../../lib/index.ts'
 import { buildApp, START_MS } from '../builders/app.ts'
 import { Client } from '../builders/client.ts'
 
@@ -86,6 +87,21 @@ test('beyond the limit a new session ends those that would end first', async (t)
     handles.push((await app.sessions.issue({ userId: 'ada' })).session.handle)
   }
   t.same(await app.sessions.list('ada'), handles.slice(2))
+})
+
+test('the limit holds where the validity of refresh tokens became shorter', async (t) => {
+  const store = memoryStore()
+  const [before, after] = await Promise.all([
+    buildApp(t, { store, maxSessionsPerUser: 2 }),
+    buildApp(t, { store, maxSessionsPerUser: 2, refreshTokenValidity: '7d' })
+  ])
+  for (const { app } of [before, before, after, after, after]) {
+    for (const { clock } of [before, after]) clock.advance(1)
+    const { session } = await app.sessions.issue({ userId: 'ada' })
+    const handles = await app.sessions.list('ada')
+    t.ok(handles.length <= 2)
+    t.ok(handles.includes(session.handle))
+  }
 })
 
 test('logins of the same moment leave as many sessions as there may be', async (t) => {
