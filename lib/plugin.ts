@@ -1,6 +1,5 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { StoreUnavailableError } from './errors/http-exception.ts'
 import { ERRORS_OPTIONS } from './errors/options.ts'
 import { installErrors } from './errors/plugin.ts'
 import { KeyRing } from './keys/key-ring.ts'
@@ -45,7 +44,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   warnOfSettings(app, settings)
   warnOfCors(app, settings)
 
-  const context = await openContext(settings, app.log).catch(nameStore)
+  const context = await openContext(settings, app.log)
   const { store, sockets, tokenReply } = context
   installErrors(app, errorsOptions, (request) => tokenReply.clear(request, 'all'))
   const { sessions, find } = createSessions(context, settings.override.functions)
@@ -141,15 +140,6 @@ async function openContext(
     dbsc,
     dpop
   }
-}
-
-/** Of a request it is a 503; at the start somebody looks for what is wrong. */
-function nameStore(error: unknown): never {
-  if (!(error instanceof StoreUnavailableError)) throw error
-  throw new Error(
-    'the store of fastify-supersession failed when the plugin was registered: look at its address, and at the cause',
-    { cause: error.cause }
-  )
 }
 
 /** Signing keys in clear, in a database or a file: whoever reads a backup of it is any user. */

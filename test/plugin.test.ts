@@ -103,17 +103,6 @@ test('what is fit for development alone is warned of in production', async (t) =
   }
 })
 
-test('a store that fails at the start is told as what failed', async (t) => {
-  const app = Fastify()
-  t.teardown(() => app.close())
-  const cause = new Error('connect ECONNREFUSED 127.0.0.1:6379')
-  const store = Object.assign(memoryStore(), { now: () => Promise.reject(cause) })
-  await t.rejects(async () => app.register(supersession, { store }), {
-    message: /the store of fastify-supersession failed.*its address/,
-    cause
-  })
-})
-
 test('tokens that change after the reply was sent are logged, and nothing breaks', async (t) => {
   const { lines, logger } = logLines()
   const { app } = await buildApp(t, {}, { logger })
