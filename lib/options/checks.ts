@@ -39,7 +39,8 @@ function typeName(value: unknown): string {
 export type Check<T> = (value: unknown, option: string) => T
 
 export function oneOf<const T extends string | boolean>(...allowed: readonly T[]): Check<T> {
-  const expected = allowed.map((value) => JSON.stringify(value)).join(' or ')
+  const names = allowed.map((value) => (typeof value === 'string' ? `'${value}'` : String(value)))
+  const expected = names.join(', ').replace(/, (?=[^,]*$)/, ' or ')
   return (value, option) => {
     const match = allowed.find((candidate) => candidate === value)
     if (match === undefined) throw new OptionsError(option, expected, value)

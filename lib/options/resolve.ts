@@ -293,8 +293,6 @@ function store(value: unknown, option: string): SessionStore {
 }
 
 const DEVICE_BINDING = ['methods', 'boundCookieLifetime', 'dpopNonces'] as const
-const bindingMethod = oneOf('dbsc', 'dpop')
-
 /**
  * @param cookiesAreSecure - The bound cookie is `Secure`, and browsers bind over https alone.
  * @throws {@link OptionsError}
@@ -328,7 +326,8 @@ export function resolveDeviceBinding(
 }
 
 function methodList(value: unknown, option: string): DeviceBindingMethod[] {
-  const list: readonly unknown[] = Array.isArray(value) ? value : [value]
-  if (list.length === 0) throw new OptionsError(option, "'dbsc', 'dpop' or a list of both", value)
-  return list.map((name) => bindingMethod(name, option))
+  const list = [value].flat()
+  const isGood = (name: unknown) => name === 'dbsc' || name === 'dpop'
+  if (list.length > 0 && list.every(isGood)) return list
+  throw new OptionsError(option, "'dbsc', 'dpop' or a list of both", value)
 }

@@ -192,10 +192,10 @@ test('sessions are bound where the option says so', async (t) => {
 })
 
 const wrongBindings: readonly [value: unknown, message: RegExp][] = [
-  ['mtls', /'deviceBinding' must be "dbsc" or "dpop", received string/],
+  ['mtls', /'deviceBinding' must be 'dbsc', 'dpop' or a list of both, received string/],
   [[], /'deviceBinding' must be 'dbsc', 'dpop' or a list of both, received array/],
   [null, /'deviceBinding' must be a plain object, received null/],
-  [{}, /'deviceBinding.methods' must be "dbsc" or "dpop", received undefined/],
+  [{}, /'deviceBinding.methods' must be 'dbsc', 'dpop' or a list of both, received undefined/],
   [{ methods: 'dpop', life: 1 }, /'deviceBinding.life' .* there are methods, bound/],
   [{ methods: 'dpop', dpopNonces: 1 }, /'deviceBinding.dpopNonces' must be true or false/],
   [{ methods: 'dbsc', boundCookieLifetime: 1 }, /'deviceBinding.boundCookieLifetime' must be a dur/]

@@ -22,7 +22,7 @@ const wrongCalls: [name: string, args: readonly unknown[], message: RegExp][] = 
   ['create', [REQUEST, {}, 'public'], /sessions\.create\.input.*object, received string/],
   ['create', [REQUEST, {}, { userID: 'ada' }], /sessions\.create\.input\.userID.*'userId'/],
   ['create', [REQUEST, {}, { userId: 'ada', keepOldSession: 1 }], /keepOldSession.*true or false/],
-  ['create', [REQUEST, {}, { userId: 'ada', transferMethod: 'any' }], /"cookie" or "header"/],
+  ['create', [REQUEST, {}, { userId: 'ada', transferMethod: 'any' }], /'cookie' or 'header'/],
   ['issue', ['public', 'ada'], /sessions\.issue\.input.*object/],
   ['issue', [{ userId: 'ada', disableAntiCSRF: true }], /'disableAntiCsrf'/],
   ['verify', [undefined], /sessions\.verify\.accessToken.*a string, received undefined/],

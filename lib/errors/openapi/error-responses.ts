@@ -85,7 +85,11 @@ export function errorResponsesTransform(
   options: ErrorResponsesOptions = {}
 ): (input: TransformInput) => TransformResult {
   const given: unknown = options
-  checkNames(given, ['transform', 'common', 'securitySchemes', 'validationSchema', 'errorSchema'])
+  checkNames(
+    given,
+    ['transform', 'common', 'securitySchemes', 'validationSchema', 'errorSchema'],
+    'errorResponsesTransform'
+  )
   for (const schema of [validationErrorSchema, httpValidationErrorSchema]) {
     if (app.getSchema(schema.$id) === undefined) app.addSchema(schema)
   }

@@ -214,8 +214,12 @@ test('hidden routes and the twins of GET are left alone, and another transform g
 
 test('options are checked, and schemas are added once', async (t) => {
   const { app } = await errorApp(t)
-  t.throws(() => errorResponsesTransform(app, { comon: [404] } as never), { message: /'comon'/ })
-  t.throws(() => errorResponsesTransform(app, null as never), { message: /'options'/ })
+  t.throws(() => errorResponsesTransform(app, { comon: [404] } as never), {
+    message: /'errorResponsesTransform\.comon'/
+  })
+  t.throws(() => errorResponsesTransform(app, null as never), {
+    message: /'errorResponsesTransform'/
+  })
   errorResponsesTransform(app)
   t.doesNotThrow(() => errorResponsesTransform(app))
 })
