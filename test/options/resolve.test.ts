@@ -100,7 +100,7 @@ const refused: [option: string, options: Record<string, unknown>, expected: RegE
   ['cookieDomain', { cookieDomain: 'https://GitHub.io:8443' }, /public suffix/],
   ['olderCookieDomain', { olderCookieDomain: null }, /a domain/],
   ['cookieSecure', { cookieSecure: 'auto' }, /true or false/],
-  ['cookieSameSite', { cookieSameSite: 'Lax' }, /"lax"/],
+  ['cookieSameSite', { cookieSameSite: 'Lax' }, /'strict', 'lax' or 'none'/],
   ['cookieSameSite', { cookieSameSite: 'none' }, /Secure/],
   ['accessTokenPath', { accessTokenPath: '/a;b' }, /a path/],
   ['antiCsrf', { antiCsrf: 'via_token' }, /VIA_TOKEN/],
