@@ -43,6 +43,7 @@ test('options are a plain object: others hide what they have', (t) => {
   const others = [Promise.resolve(said), new Map(), new Date(), new Config(), Object.create(said)]
   for (const value of [undefined, null, 'a', [], () => said, ...others])
     t.throws(() => checkNames(value, ['a'], 'x'), { message: /'x' must be a plain object/ })
+  t.throws(() => checkNames(null, ['a']), { message: /'options' must be a plain object/ })
   t.end()
 })
 
