@@ -91,13 +91,17 @@ function verifySessionHook(
     } catch (thrown) {
       return done(asError(thrown))
     }
-    if (found === null || found instanceof TokenSession || found instanceof SessionError) {
-      settle(request, property, found as Found<Session | null>, done)
+    if (found === null || found instanceof TokenSession) {
+      assign(request, property, found as Session | null, done)
       return
     }
+    if (found instanceof SessionError) return done(found)
     // A promise; or a session that an override of the app has made.
     Promise.resolve(found).then(
-      (settled) => settle(request, property, settled, done),
+      (settled) => {
+        if (settled instanceof SessionError) done(settled)
+        else assign(request, property, settled, done)
+      },
       (thrown) => done(asError(thrown))
     )
   }
@@ -142,17 +146,13 @@ function isAt(url: string, path: string): boolean {
   return url.startsWith(path) && /^\/?(?:\?|$)/.test(url.slice(path.length))
 }
 
-function settle(
+function assign(
   request: FastifyRequest,
   property: string,
-  found: Found<Session | null>,
+  session: Session | null,
   done: Done
 ): void {
-  if (found instanceof SessionError) {
-    done(found)
-    return
-  }
-  setSession(request, property, found)
+  setSession(request, property, session)
   done()
 }
 

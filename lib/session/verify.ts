@@ -74,8 +74,8 @@ export type Presentation = {
 )
 
 /**
- * A session, or why there is none, as a value: for V8, throwing one takes longer than all else of a
- * 401. So it is done where clients without a good token come by all day; other refusals are thrown.
+ * A session, or why there is none, as a value: throwing is much of what a 401 costs. So it is where
+ * clients without a good token come by all day; other refusals are thrown.
  */
 export type Found<S> = S | SessionError
 
