@@ -27,9 +27,9 @@ import {
   orRefresh,
   refuseTakenProperty
 } from './session/verify-hook.ts'
-import { warnOfCors, warnOfOrder, warnOfSettings } from './startup-warnings.ts'
+import { keepsClearKeys, warnOfCors, warnOfOrder, warnOfSettings } from './startup-warnings.ts'
 import { GuardedStore } from './stores/guarded-store.ts'
-import { MemoryStore, memoryStore } from './stores/memory.ts'
+import { memoryStore } from './stores/memory.ts'
 import { AccessTokens } from './tokens/access-token.ts'
 import { RefreshTokens } from './tokens/refresh-token.ts'
 import { sameSiteRule } from './transport/cookie-format.ts'
@@ -39,7 +39,7 @@ async function supersession(app: FastifyInstance, options: SupersessionOptions):
   const { ownOptions, errorsOptions } = partOptions(options, SESSION_OPTIONS, ERRORS_OPTIONS)
   const settings = resolveSettings(ownOptions, app.prefix)
   refuseTakenNames(app, settings.requestProperty)
-  wantSecret(settings, app.log)
+  refuseClearKeys(settings)
   warnOfOrder(app)
   warnOfSettings(app, settings)
   warnOfCors(app, settings)
@@ -142,16 +142,12 @@ async function openContext(
   }
 }
 
-/** Signing keys in clear, in a database or a file: whoever reads a backup of it is any user. */
-function wantSecret({ secrets, store }: Settings, log: FastifyBaseLogger): void {
-  if (secrets.length > 0 || store === undefined || store instanceof MemoryStore) return
-  if (process.env['NODE_ENV'] === 'production')
-    throw new OptionsError(
-      'secret',
-      'given with NODE_ENV=production and a store that outlives the process: without it the store has the signing keys in clear'
-    )
-  log.warn(
-    'there is no secret: the store has the signing keys in clear, and all sessions end when one is introduced; give a secret'
+/** Whoever reads a backup of such a store is any user. */
+function refuseClearKeys(settings: Settings): void {
+  if (process.env['NODE_ENV'] !== 'production' || !keepsClearKeys(settings)) return
+  throw new OptionsError(
+    'secret',
+    'given with NODE_ENV=production and a store that outlives the process: without it the store has the signing keys in clear'
   )
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { isLocalHost, isLoopback } from './options/hosts.ts'
 import type { Settings } from './options/resolve.ts'
+import { MemoryStore } from './stores/memory.ts'
 import { isSameSite } from './transport/cookie-format.ts'
 import { getAllCORSHeaders } from './transport/token-headers.ts'
 
@@ -12,6 +13,7 @@ export function warnOfSettings(app: FastifyInstance, settings: Settings): void {
   for (const diagnose of [
     memoryInProduction,
     localInProduction,
+    noSecret,
     foreignDomain,
     noOlderDomain,
     crossSite,
@@ -78,7 +80,17 @@ function memoryInProduction({ store }: Settings): Diagnosis {
 function localInProduction({ appInfo: { apiDomain } }: Settings): Diagnosis {
   if (process.env['NODE_ENV'] !== 'production' || !apiDomain.startsWith('http:')) return undefined
   if (!isLocalHost(new URL(apiDomain).hostname)) return undefined
-  return `apiDomain is ${apiDomain}: cookies are not Secure, and access tokens name it as their issuer; give the URL that browsers use`
+  return `apiDomain is ${apiDomain}: cookies and access tokens are made for it; give the URL that browsers use`
+}
+
+function noSecret(settings: Settings): Diagnosis {
+  if (!keepsClearKeys(settings)) return undefined
+  return 'there is no secret: the store has the signing keys in clear, and all sessions end when one is introduced; give a secret'
+}
+
+/** Whether signing keys are in clear in a database or a file. */
+export function keepsClearKeys({ secrets, store }: Settings): boolean {
+  return secrets.length === 0 && store !== undefined && !(store instanceof MemoryStore)
 }
 
 function foreignDomain({ cookies, appInfo }: Settings): Diagnosis {

@@ -87,7 +87,10 @@ test('what is fit for development alone is warned of in production', async (t) =
     if (before === undefined) delete process.env['NODE_ENV']
     else process.env['NODE_ENV'] = before
   })
-  const [MEMORY, LOCAL] = ['kept in memory', 'apiDomain is http://localhost:3000: cookies are not']
+  const [MEMORY, LOCAL] = [
+    'kept in memory',
+    'apiDomain is http://localhost:3000: cookies and access'
+  ]
   for (const [environment, options, expected] of [
     ['production', {}, [MEMORY, LOCAL]],
     ['production', { store: memoryStore() }, [LOCAL]],
