@@ -67,10 +67,12 @@ void t.test(
     })
     for (const path of pages) {
       await page.goto(origin + path, { waitUntil: 'load' })
-      for (const width of [390, 1280]) {
-        await page.setViewportSize({ width, height: 900 })
-        const found: { wide: boolean; silent: number; titles: number; anchors: string[] } =
-          await page.evaluate(`({
+      for (const colorScheme of ['light', 'dark'] as const)
+        for (const width of [390, 1280]) {
+          await page.emulateMedia({ colorScheme })
+          await page.setViewportSize({ width, height: 900 })
+          const found: { wide: boolean; silent: number; titles: number; anchors: string[] } =
+            await page.evaluate(`({
             wide: document.documentElement.scrollWidth > window.innerWidth,
             silent: document.querySelectorAll('img:not([alt]), img[alt=""]').length,
             titles: document.querySelectorAll('h1').length,
@@ -78,8 +80,9 @@ void t.test(
               .map(({ hash }) => decodeURIComponent(hash.slice(1)))
               .filter((id) => id !== '' && document.getElementById(id) === null)
           })`)
-        t.same(found, { wide: false, silent: 0, titles: 1, anchors: [] }, `${path}, ${width}`)
-      }
+          const where = `${path}, ${colorScheme}, ${width}`
+          t.same(found, { wide: false, silent: 0, titles: 1, anchors: [] }, where)
+        }
     }
     t.same(problems, [])
   }
