@@ -136,7 +136,7 @@ export function checkMembers(
   const checked: Record<string, unknown> = {}
   for (const [name, check] of Object.entries(checks)) {
     const given = value[name]
-    if (given !== undefined) checked[name] = check(given, path === '' ? name : `${path}.${name}`)
+    if (given !== undefined) checked[name] = check(given, within(path, name))
   }
   return checked
 }
@@ -154,14 +154,17 @@ export function checkNames(
   const names = new Set(known)
   for (const name of Object.keys(value)) {
     if (!names.has(name)) {
-      const option = path === '' ? name : `${path}.${name}`
       const nearest = nearestName(name, names)
       // The nearest name need not be the one that was meant, so it is named and not demanded.
       const others =
         nearest === undefined ? `there are ${[...names].join(', ')}` : `the nearest is '${nearest}'`
-      throw new OptionsError(option, `left out: there is no such option; ${others}`)
+      throw new OptionsError(within(path, name), `left out: there is no such option; ${others}`)
     }
   }
+}
+
+function within(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`
 }
 
 /** Others have members that `Object.keys` does not tell of, such as a promise that nobody awaited. */

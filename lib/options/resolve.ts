@@ -293,6 +293,7 @@ function store(value: unknown, option: string): SessionStore {
 }
 
 const DEVICE_BINDING = ['methods', 'boundCookieLifetime', 'dpopNonces'] as const
+
 /**
  * @param cookiesAreSecure - The bound cookie is `Secure`, and browsers bind over https alone.
  * @throws {@link OptionsError}
